@@ -1,0 +1,1 @@
+"""Monitoring as code: panel and dashboard specs rendered from the dictionaries."""

@@ -1,0 +1,1 @@
+"""Thin async processes around the pure twin: one door for each outside system."""

@@ -1,0 +1,187 @@
+"""The arrays of a fleet: parameters that do not change in a run, and state that does.
+
+A satellite is a row, an accelerator an index; there is no class per satellite. Every array
+has shape (n,) over satellites unless its comment says (n, k), or (m,) over accelerators.
+"""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+KeyArray = NDArray[np.uint64]
+BoolArray = NDArray[np.bool_]
+
+THERMAL_NODES = ("die", "cold_plate", "loop", "radiator", "battery", "bus", "array")
+"""Order of the second axis of every (n, 7) thermal array."""
+
+SEE_KINDS = ("sdc", "hbm_uecc", "accel_sefi", "host_cpu_sefi", "host_ram_sefi", "sel", "hard_fail")
+"""Order of the second axis of every (n, 7) event array."""
+
+MODES = ("nominal", "eclipse", "load_shed", "safe")
+"""Power modes by their integer code, the value of channel eps_mode."""
+
+
+@dataclass(frozen=True)
+class FleetParams:
+    """What does not change during a run, SI units, one row per satellite (or per class)."""
+
+    # mass and drag
+    mass_kg: FloatArray
+    drag_area_m2: FloatArray
+    # solar array
+    array_power_w: FloatArray  # beginning of life, 1 AU, normal incidence, 28 C
+    array_area_m2: FloatArray
+    array_health_frac: FloatArray  # remaining power at the epoch, 0-1
+    array_loss_frac_per_year: FloatArray
+    array_temp_coeff_per_k: FloatArray  # negative: output lost per kelvin above 28 C
+    converter_efficiency_frac: FloatArray  # array to bus
+    external_power_w: FloatArray  # from a host platform such as the ISS; 0 for a free flyer
+    # battery
+    battery_capacity_j: FloatArray  # 0 where the host platform supplies
+    battery_cells_in_series_count: FloatArray
+    battery_resistance_ohm: FloatArray  # whole string
+    battery_charge_limit_c: FloatArray  # C-rate
+    battery_discharge_limit_c: FloatArray
+    battery_coulombic_frac: FloatArray
+    battery_depth_limit_frac: FloatArray
+    bus_voltage_v: FloatArray
+    bus_power_w: FloatArray  # housekeeping load without compute and heaters
+    # compute payload
+    accel_count: IntArray
+    accel_power_limit_w: FloatArray  # TDP of one accelerator
+    accel_idle_w: FloatArray  # of one accelerator
+    host_power_w: FloatArray  # all hosts of the satellite
+    compute_average_w: FloatArray  # planned sustained payload power, hosts included
+    compute_peak_w: FloatArray
+    burst_period_s: FloatArray  # 0 = continuous duty
+    burst_on_s: FloatArray
+    eclipse_compute_frac: FloatArray  # planned cap on payload power in eclipse, 0-1
+    training_frac: FloatArray  # share of the offered work that is synchronous training
+    checkpoint_interval_s: FloatArray
+    tokens_per_accel_s: FloatArray  # of one accelerator at full clock
+    # thermal
+    thermal_class: IntArray  # rows with the same value share one network (G, C)
+    heat_capacity_j_k: FloatArray  # (n, 7) in the order of THERMAL_NODES
+    die_plate_w_k: FloatArray
+    plate_loop_w_k: FloatArray
+    loop_radiator_w_k: FloatArray
+    battery_bus_w_k: FloatArray
+    bus_radiator_w_k: FloatArray
+    radiator_area_m2: FloatArray  # emitting, both sides
+    radiator_emissivity_frac: FloatArray
+    radiator_absorptivity_frac: FloatArray
+    radiator_sink_k: FloatArray  # design sink of the preset, used to size the view of Earth
+    accel_throttle_k: FloatArray
+    accel_trip_k: FloatArray
+    heater_power_w: FloatArray  # battery heater
+    # radiation
+    shield_dose_frac: FloatArray  # dose behind this shield over dose behind 10 mm Al
+    see_sensitivity_frac: FloatArray  # technology factor on the Trillium cross-sections
+    sel_per_accel_year: FloatArray
+    hard_fail_per_accel_year: FloatArray
+    # network
+    link_rate_bit_s: FloatArray  # one inter-satellite link; 0 = none
+    link_range_limit_m: FloatArray
+    link_reference_range_m: FloatArray  # range at which the link margin is 0 dB
+    ground_rate_bit_s: FloatArray
+    ground_relayed: BoolArray  # True: reaches the ground through a relay constellation at all times
+
+    def take(self, rows: IntArray) -> "FleetParams":
+        """The same parameters for the given rows: (classes,) in, (n,) out."""
+        return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Who the satellites are: names, keys and neighbours. Shapes (n,) unless said."""
+
+    name: str
+    satellite_ids: tuple[str, ...]
+    satellite_names: tuple[str, ...]  # as catalogued, for people
+    planes: tuple[str, ...]
+    presets: tuple[str, ...]
+    accelerators: tuple[str, ...]  # profile name of each satellite's accelerators
+    vendors: tuple[str, ...]  # "nvidia", "google", "domestic"
+    report_interval_s: FloatArray
+    neighbour_index: IntArray  # (n, 4), -1 where there is no link
+    satellite_key: KeyArray  # stable hash of the id: noise follows the name, not the row
+    params: FleetParams
+
+    @property
+    def count(self) -> int:
+        """Number of satellites."""
+        return len(self.satellite_ids)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What surrounds each satellite at one instant, (n,)."""
+
+    elapsed_s: float
+    position_teme_m: FloatArray  # (n, 3)
+    velocity_teme_m_s: FloatArray  # (n, 3)
+    sun_unit: FloatArray  # (3,)
+    sun_distance_m: float
+    latitude_rad: FloatArray
+    longitude_rad: FloatArray
+    altitude_m: FloatArray
+    sunlit_frac: FloatArray
+    beta_rad: FloatArray
+    local_solar_time_h: FloatArray
+    solar_flux_w_m2: FloatArray  # at this distance, times the sunlit fraction
+    albedo_flux_w_m2: FloatArray  # on a nadir-facing plate
+    earth_ir_flux_w_m2: FloatArray  # on a nadir-facing plate
+    proton_flux_cm2_s: FloatArray  # trapped, above 50 MeV, omnidirectional integral
+
+
+@dataclass(frozen=True)
+class FleetState:
+    """What changes from tick to tick; a checkpoint is this and the tick number."""
+
+    # power
+    soc_frac: FloatArray
+    battery_current_a: FloatArray  # positive = charging
+    battery_voltage_v: FloatArray
+    battery_throughput_j: FloatArray  # discharged since the epoch, for cycle counting
+    eclipse_low_soc_frac: FloatArray  # lowest state of charge in the current orbit
+    array_power_w: FloatArray
+    load_power_w: FloatArray
+    compute_power_w: FloatArray  # granted to the payload, hosts included
+    heater_power_w: FloatArray
+    unserved_power_w: FloatArray  # demand the bus could not meet: 0 in every healthy state
+    mode: IntArray  # index into MODES
+    mode_dwell_s: FloatArray
+    # thermal
+    node_temp_k: FloatArray  # (n, 7)
+    throttle_frac: FloatArray  # clock fraction allowed by heat, 0-1
+    radiated_power_w: FloatArray
+    absorbed_power_w: FloatArray
+    # radiation
+    dose_rad: FloatArray
+    dose_rate_rad_s: FloatArray
+    see_hazard_count: FloatArray  # (n, 7) integrated expected events
+    see_threshold_count: FloatArray  # (n, 7) hazard at which the next event happens
+    see_event_count: IntArray  # (n, 7)
+    # workload
+    queue_s: FloatArray  # work waiting, seconds of the satellite at full clock
+    checkpoint_age_s: FloatArray
+    delivered_s: FloatArray  # useful work since the epoch, same unit
+    offered_s: FloatArray
+    lost_s: FloatArray
+    utilisation_frac: FloatArray
+    host_down_s: FloatArray  # seconds until the host is back
+    # network
+    ground_backlog_bit: FloatArray
+    ground_station_index: IntArray  # -1 = none in view
+    ground_range_m: FloatArray
+    link_range_m: FloatArray  # (n, 4), nan = no link
+    # accelerators, (m,) flattened in satellite order
+    accel_down_s: FloatArray
+    accel_uecc_count: IntArray
+    accel_cecc_count: IntArray
+    accel_sdc_count: IntArray  # canary mismatches seen
+    accel_xid: IntArray  # last Xid code, 0 = none
+    accel_energy_j: FloatArray
