@@ -1,0 +1,53 @@
+"""How much of the Sun's disc a satellite sees past the Earth."""
+
+import numpy as np
+
+from twin.constants import EARTH_EQUATOR_RADIUS_M, EARTH_FLATTENING_FRAC, SUN_RADIUS_M
+from twin.state import FloatArray
+
+
+def sunlit_frac(
+    position_teme_m: FloatArray,
+    sun_unit: FloatArray,
+    sun_distance_m: float,
+    oblate: bool = True,
+) -> FloatArray:
+    """Visible fraction of the Sun's disc, 0 (umbra) to 1, (n,) from positions (n, 3).
+
+    Conical shadow of two discs (Montenbruck & Gill 2000, section 3.4.2): with a the Sun's
+    apparent radius, b = asin(R/r) the Earth's and c the angle between their centres, the Sun's
+    centre stands c - b above the limb and sin(c - b) = (d sqrt(r^2 - R^2) - p R) / r^2, where
+    p and d are the satellite's distances behind the Earth along, and from, the line through
+    the Earth's centre parallel to the satellite's view of the Sun. The limb is taken as
+    straight across the small disc: with x = sin(c - b) / a,
+    fraction = 1 - (acos x - x sqrt(1 - x^2)) / pi.
+
+    `oblate` scales the polar axis by 1 / (1 - f) for satellite and Sun, which turns the WGS84
+    ellipsoid into a sphere and keeps straight rays straight; it moves shadow edges by seconds
+    in low orbit and by up to 76 s at the edges of a dawn-dusk eclipse season. With False the
+    Earth is a sphere of the equatorial radius. Against the exact two-disc overlap the straight
+    limb costs below 0.001 in low orbit, 0.004 in geostationary orbit. No atmosphere (refraction
+    and absorption soften real edges by about a second). A nan position gives nan.
+    """
+    stretch = 1.0 / (1.0 - EARTH_FLATTENING_FRAC) if oblate else 1.0
+    x, y, z = position_teme_m[:, 0], position_teme_m[:, 1], position_teme_m[:, 2] * stretch
+    sun_m = sun_unit * sun_distance_m
+    to_x, to_y, to_z = sun_m[0] - x, sun_m[1] - y, sun_m[2] * stretch - z
+    to_sun_m = np.sqrt(to_x * to_x + to_y * to_y + to_z * to_z)
+    behind_m = -(x * to_x + y * to_y + z * to_z) / to_sun_m
+    squared_m2 = x * x + y * y + z * z
+    aside_m = np.sqrt(np.maximum(squared_m2 - behind_m * behind_m, 0.0))
+    tangent_m = np.sqrt(np.maximum(squared_m2 - EARTH_EQUATOR_RADIUS_M**2, 0.0))
+    above_limb = (aside_m * tangent_m - behind_m * EARTH_EQUATOR_RADIUS_M) / squared_m2
+    return _disc_above_line_frac(above_limb * to_sun_m / SUN_RADIUS_M, behind_m)
+
+
+def _disc_above_line_frac(height: FloatArray, behind_m: FloatArray) -> FloatArray:
+    # Full and empty discs are settled by comparison; the few in penumbra get the exact formula.
+    fraction = np.where((height >= 1.0) | (behind_m <= 0.0), 1.0, 0.0)
+    crossing = np.flatnonzero((np.abs(height) < 1.0) & (behind_m > 0.0))
+    chord = height[crossing]
+    covered = np.arccos(chord) - chord * np.sqrt(1.0 - chord * chord)
+    fraction[crossing] = 1.0 - covered / np.pi
+    fraction[np.isnan(height)] = np.nan
+    return fraction

@@ -1,0 +1,118 @@
+"""What surrounds every satellite at an instant: place, Sun, shadow, Earth's light, protons."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sgp4.api import Satrec
+
+from twin.clock import gmst_rad
+from twin.constants import ASTRONOMICAL_UNIT_M, EARTH_MEAN_RADIUS_M
+from twin.eclipse import sunlit_frac
+from twin.geometry import (
+    beta_angle_rad,
+    geodetic_point,
+    local_solar_time_h,
+    solar_zenith_cosine,
+    sun_vector,
+)
+from twin.orbit import Orbits
+from twin.radiation import proton_flux_cm2_s
+from twin.state import BoolArray, Environment, FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class EnvironmentSettings:
+    """The Sun and the Earth as sources of heat."""
+
+    # Kopp & Lean 2011, GRL 38, L01706 (1360.8 +- 0.5, solar minimum); public
+    solar_constant_w_m2: float = 1361.0
+    # Gilmore 2002, Spacecraft Thermal Control Handbook, mean of 220-275; public
+    earth_ir_w_m2: float = 237.0
+    # same, global mean; single scenes 0.1-0.5; public
+    albedo_frac: float = 0.30
+    oblate_shadow: bool = True
+
+
+class EnvironmentModel:
+    """Environment of n satellites from their mean elements; any instant, in any order."""
+
+    def __init__(
+        self,
+        satrecs: Sequence[Satrec],
+        epoch_unix_s: float,
+        settings: EnvironmentSettings | None = None,
+    ) -> None:
+        self._orbits = Orbits(satrecs, epoch_unix_s)
+        self._epoch_unix_s = epoch_unix_s
+        self._settings = settings or EnvironmentSettings()
+
+    def at(self, elapsed_s: float) -> Environment:
+        """Environment at an instant [s after the epoch], (n,) arrays.
+
+        Rows of satellites that do not propagate are nan: see `error_codes`.
+        """
+        position, velocity = self._orbits.at(elapsed_s)
+        sun = sun_vector(self._epoch_unix_s, elapsed_s)
+        sidereal = gmst_rad(self._epoch_unix_s, elapsed_s)
+        point = geodetic_point(position, sidereal)
+        lit = sunlit_frac(position, sun.unit, sun.distance_m, self._settings.oblate_shadow)
+        irradiance = solar_irradiance_w_m2(sun.distance_m, self._settings.solar_constant_w_m2)
+        view = earth_view_frac(position)
+        return Environment(
+            elapsed_s=elapsed_s,
+            position_teme_m=position,
+            velocity_teme_m_s=velocity,
+            sun_unit=sun.unit,
+            sun_distance_m=sun.distance_m,
+            latitude_rad=point.latitude_rad,
+            longitude_rad=point.longitude_rad,
+            altitude_m=point.altitude_m,
+            sunlit_frac=lit,
+            beta_rad=beta_angle_rad(position, velocity, sun.unit),
+            local_solar_time_h=local_solar_time_h(point.longitude_rad, sidereal, sun.unit),
+            solar_flux_w_m2=irradiance * lit,
+            albedo_flux_w_m2=albedo_flux_w_m2(
+                solar_zenith_cosine(position, sun.unit),
+                view,
+                irradiance,
+                self._settings.albedo_frac,
+            ),
+            earth_ir_flux_w_m2=self._settings.earth_ir_w_m2 * view,
+            proton_flux_cm2_s=proton_flux_cm2_s(*point),
+        )
+
+    def error_codes(self, elapsed_s: float) -> IntArray:
+        """SGP4 error code per satellite around an instant, (n,); 0 = propagates (see Orbits)."""
+        return self._orbits.error_codes(elapsed_s)
+
+    def failed(self, elapsed_s: float) -> BoolArray:
+        """True where a satellite does not propagate at an instant, (n,)."""
+        return self._orbits.failed(elapsed_s)
+
+
+def solar_irradiance_w_m2(sun_distance_m: float, solar_constant_w_m2: float) -> float:
+    """Irradiance normal to the Sun [W/m2]: S0 (1 AU / d)^2, +-3.4 % over the year."""
+    return solar_constant_w_m2 * (ASTRONOMICAL_UNIT_M / sun_distance_m) ** 2
+
+
+def earth_view_frac(position_teme_m: FloatArray) -> FloatArray:
+    """View factor from a nadir-facing plate to the Earth, (n,): (R / r)^2.
+
+    Exact for a sphere that the plate sees whole (Gilmore 2002, chapter 2): 0.848 at 550 km. R is
+    the mean radius.
+    """
+    x, y, z = (position_teme_m[:, i] for i in range(3))
+    return EARTH_MEAN_RADIUS_M**2 / (x * x + y * y + z * z)
+
+
+def albedo_flux_w_m2(
+    zenith_cosine: FloatArray, view_frac: FloatArray, irradiance_w_m2: float, albedo_frac: float
+) -> FloatArray:
+    """Sunlight reflected by the Earth onto a nadir-facing plate [W/m2], (n,).
+
+    a S max(0, cos z) (R/r)^2 with z the Sun's zenith angle below the satellite: a Lambert
+    sphere lit as at the sub-satellite point (Gilmore 2002, chapter 2). Too low close to the
+    terminator, where a satellite still sees lit ground: below 3 % of the noon value at 550 km.
+    """
+    return albedo_frac * irradiance_w_m2 * view_frac * np.maximum(zenith_cosine, 0.0)
