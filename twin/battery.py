@@ -1,0 +1,172 @@
+"""Li-ion battery: open-circuit curve, closed-form current and exact book-keeping of energy.
+
+The string is one ideal source U(z) behind one resistance R. Currents are constant in a tick.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from twin.constants import CELSIUS_ZERO_K
+from twin.state import FleetParams, FloatArray, IntArray
+
+# Open-circuit voltage of a nickel-rich graphite cell at 0, 10, ... 100 % of charge, 25 C.
+# Shape after published 18650 NCA curves (Panasonic NCR18650B class); confidence: memory, +-0.03 V.
+_CELL_OCV_V: Final = np.array(
+    [3.00, 3.40, 3.52, 3.58, 3.63, 3.69, 3.78, 3.88, 3.98, 4.07, 4.18], dtype=np.float64
+)
+_CELL_SLOPE_V: Final = np.diff(_CELL_OCV_V)
+_SEGMENTS: Final = len(_CELL_SLOPE_V)
+# Integral of the curve from empty to the start of each segment, in volts times charge fraction.
+_CELL_AREA_V: Final = np.concatenate(
+    [[0.0], np.cumsum(0.5 * (_CELL_OCV_V[1:] + _CELL_OCV_V[:-1])) / _SEGMENTS]
+)
+CELL_MEAN_V: Final = float(_CELL_AREA_V[-1])
+CELL_CHARGE_LIMIT_V: Final = 4.20  # end-of-charge voltage of the same class; confidence: memory
+CHARGE_MIN_TEMP_K: Final = (
+    CELSIUS_ZERO_K  # lithium plates below 0 C; physics.md 4.3, usual practice
+)
+FULL_SOC_FRAC: Final = 0.98  # counts as "full" for the depth of discharge; confidence: assumption
+_MIN_RESISTANCE_OHM: Final = 1e-9  # keeps the quotients finite when a preset says 0
+
+
+@dataclass(frozen=True)
+class BatteryFlow:
+    """One tick of the battery, (n,); powers at the terminals, positive = out of the battery."""
+
+    current_a: FloatArray  # positive = charging
+    voltage_v: FloatArray  # terminal
+    discharge_w: FloatArray
+    charge_w: FloatArray
+    unserved_w: FloatArray
+    stored_w: FloatArray  # rate of change of chemical energy, negative while discharging
+    heat_w: FloatArray  # I^2 R and coulombic loss
+    soc_frac: FloatArray  # at the end of the tick
+
+
+def cell_open_circuit_v(soc_frac: FloatArray) -> FloatArray:
+    """Open-circuit voltage of one cell [V] against state of charge [0-1], (n,) in, (n,) out.
+
+    Piecewise linear in ten segments; monotone; arguments are taken inside [0, 1].
+    """
+    position, segment = _segment(soc_frac)
+    return _CELL_OCV_V[segment] + (position - segment) * _CELL_SLOPE_V[segment]
+
+
+def capacity_a_s(params: FleetParams) -> FloatArray:
+    """Charge capacity of the string [A s], (n,): nominal energy over mean open-circuit voltage."""
+    cells_count = np.maximum(params.battery_cells_in_series_count, 1.0)
+    return params.battery_capacity_j / (CELL_MEAN_V * cells_count)
+
+
+def stored_j(soc_frac: FloatArray, params: FleetParams) -> FloatArray:
+    """Chemical energy above empty [J], (n,): E(z) = Q * integral of U from 0 to z (exact)."""
+    position, segment = _segment(soc_frac)
+    offset = position - segment
+    mean_v = _CELL_OCV_V[segment] + 0.5 * offset * _CELL_SLOPE_V[segment]
+    area_v = _CELL_AREA_V[segment] + offset * mean_v / _SEGMENTS
+    return params.battery_capacity_j * area_v / CELL_MEAN_V
+
+
+def discharge_limit_w(soc_frac: FloatArray, params: FleetParams) -> FloatArray:
+    """Largest power at the terminals within the C-rate and the matched load [W], (n,)."""
+    open_v = cell_open_circuit_v(soc_frac) * np.maximum(params.battery_cells_in_series_count, 1.0)
+    resistance_ohm = np.maximum(params.battery_resistance_ohm, _MIN_RESISTANCE_OHM)
+    limit_a = _rate_limit_a(params, params.battery_discharge_limit_c)
+    current_a = np.minimum(limit_a, open_v / (2.0 * resistance_ohm))
+    power_w: FloatArray = current_a * (open_v - current_a * resistance_ohm)
+    return power_w * (soc_frac > 0.0)
+
+
+def battery_flow(
+    *,
+    deficit_w: FloatArray,
+    surplus_w: FloatArray,
+    soc_frac: FloatArray,
+    battery_temp_k: FloatArray,
+    params: FleetParams,
+    step_s: float,
+) -> BatteryFlow:
+    """Current, losses and state of charge for one tick, all (n,).
+
+    Discharge: P = I (U - I R), so I = 2 P / (U + sqrt(U^2 - 4 R P)), bounded by the C-rate, the
+    matched load U / 2R and the charge left. Charge: I = 2 P / (U + sqrt(U^2 + 4 R P)), bounded
+    by the C-rate, the end-of-charge voltage (V_max - U) / R (which yields constant current,
+    then constant voltage) and the room left; none below 0 C. dz/dt = (eta_c I_ch - I_dis) / Q.
+
+    Inputs: deficit and surplus at the terminals >= 0, one of them zero; soc in [0, 1].
+    Validity: ticks short against 1 / C-rate; no temperature in R, no ageing, no self-discharge.
+    Source: equivalent-circuit model as in Plett (2015), Battery Management Systems I, chapter 2.
+    """
+    open_v = cell_open_circuit_v(soc_frac) * np.maximum(params.battery_cells_in_series_count, 1.0)
+    resistance_ohm = np.maximum(params.battery_resistance_ohm, _MIN_RESISTANCE_OHM)
+    charge_a_s = capacity_a_s(params)
+    wanted_a = _source_current_a(deficit_w, open_v, -resistance_ohm)
+    bound_a = np.minimum(
+        _rate_limit_a(params, params.battery_discharge_limit_c), open_v / (2.0 * resistance_ohm)
+    )
+    bound_a = np.minimum(bound_a, soc_frac * charge_a_s / step_s)
+    out_a = np.minimum(wanted_a, bound_a)
+    limited = wanted_a > bound_a
+    discharge_w = np.where(limited, out_a * (open_v - out_a * resistance_ohm), deficit_w)
+    in_a = _charge_current_a(
+        surplus_w=surplus_w,
+        open_v=open_v,
+        resistance_ohm=resistance_ohm,
+        soc_frac=soc_frac,
+        battery_temp_k=battery_temp_k,
+        params=params,
+        step_s=step_s,
+    )
+    stored_w = open_v * (params.battery_coulombic_frac * in_a - out_a)
+    charge_w = in_a * (open_v + in_a * resistance_ohm)
+    gain_a = params.battery_coulombic_frac * in_a - out_a
+    next_soc_frac = soc_frac + gain_a * step_s / np.maximum(charge_a_s, 1e-30)
+    current_a = in_a - out_a
+    return BatteryFlow(
+        current_a=current_a,
+        voltage_v=open_v + current_a * resistance_ohm,
+        discharge_w=discharge_w,
+        charge_w=charge_w,
+        unserved_w=deficit_w - discharge_w,
+        stored_w=stored_w,
+        heat_w=charge_w - discharge_w - stored_w,
+        soc_frac=np.clip(next_soc_frac, 0.0, 1.0),
+    )
+
+
+def _charge_current_a(
+    *,
+    surplus_w: FloatArray,
+    open_v: FloatArray,
+    resistance_ohm: FloatArray,
+    soc_frac: FloatArray,
+    battery_temp_k: FloatArray,
+    params: FleetParams,
+    step_s: float,
+) -> FloatArray:
+    limit_v = CELL_CHARGE_LIMIT_V * np.maximum(params.battery_cells_in_series_count, 1.0)
+    room_a = (1.0 - soc_frac) * capacity_a_s(params) / (step_s * params.battery_coulombic_frac)
+    current_a = _source_current_a(surplus_w, open_v, resistance_ohm)
+    current_a = np.minimum(current_a, _rate_limit_a(params, params.battery_charge_limit_c))
+    current_a = np.minimum(current_a, np.maximum(limit_v - open_v, 0.0) / resistance_ohm)
+    return np.minimum(current_a, room_a) * (battery_temp_k >= CHARGE_MIN_TEMP_K)
+
+
+def _source_current_a(
+    power_w: FloatArray, open_v: FloatArray, resistance_ohm: FloatArray
+) -> FloatArray:
+    # The rationalised root of P = I (U + I R): no cancellation when R P is small against U^2.
+    root_v = np.sqrt(np.maximum(open_v * open_v + 4.0 * resistance_ohm * power_w, 0.0))
+    return 2.0 * power_w / (open_v + root_v)
+
+
+def _rate_limit_a(params: FleetParams, rate_c: FloatArray) -> FloatArray:
+    return rate_c * capacity_a_s(params) / 3600.0
+
+
+def _segment(soc_frac: FloatArray) -> tuple[FloatArray, IntArray]:
+    position = np.clip(soc_frac, 0.0, 1.0) * _SEGMENTS
+    segment = np.minimum(position.astype(np.int64), _SEGMENTS - 1)
+    return position, segment
