@@ -1,0 +1,284 @@
+"""The live picture of a fleet: the latest value of every live channel, in one array.
+
+Telemetry batches go in (`ingest`), once a second a picture is published (`tick`), and browsers
+take what changed since the picture they have (`changed_since`). A browser that is slow skips
+pictures and gets the newest: nothing queues, so memory does not grow with browsers or with time.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from services.console.lines import LineReader, lines_of, parse_fields, parse_head, split_line
+from services.console.roster import SATELLITES_LIMIT, Roster
+from services.console.runs import Runs
+from services.console.simclock import NS, DataClock
+from twin.channels import ACCEL_MEASUREMENT, BUS_MEASUREMENT
+from twin.state import BoolArray, FloatArray, IntArray
+
+LIVE_CHANNELS = (
+    "orb_lat_deg",
+    "orb_lon_deg",
+    "orb_alt_km",
+    "orb_sunlit_frac",
+    "orb_in_saa",
+    "orb_beta_deg",
+    "eps_soc_pct",
+    "eps_array_w",
+    "eps_compute_w",
+    "eps_mode",
+    "tcs_die_max_t_c",
+    "tcs_batt_t_c",
+    "rad_dose_rate_rad_day",
+    "accel_available_pct",
+    "job_util_pct",
+    "job_tokens_s",
+    "isl_up_pct",
+    "gnd_contact",
+    "sat_health",
+)
+"""Channels every browser gets for every satellite; the others are fetched per satellite."""
+
+HEADS_LIMIT = 2_000_000
+SILENT_INTERVALS = 3.0
+"""A satellite is stale after this many of its own report intervals without a report."""
+SLACK_WALL_S = 2.0
+RESTART_QUIET_S = 15.0
+RESTART_STEP_BACK_NS = 60 * NS
+
+
+@dataclass
+class Counts:
+    """What came in and what could not be used, since the start."""
+
+    messages: int = 0
+    lines: int = 0
+    rejected: int = 0
+    late: int = 0
+    pictures_skipped: int = 0
+    restarts: int = 0
+
+
+class LiveFleet:
+    """Latest values, (n, channels), with the time of each satellite's last report.
+
+    `clock` is the wall clock in seconds (any origin); simulated time comes from the data alone.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        satellites_limit: int = SATELLITES_LIMIT,
+    ) -> None:
+        self.channels = LIVE_CHANNELS
+        self.counts = Counts()
+        self.tick_number = 0
+        self._runs = Runs()
+        self._wall_s = clock
+        self._limit = satellites_limit
+        self._reader = LineReader(LIVE_CHANNELS)
+        self._restart()
+
+    def _restart(self) -> None:
+        self.run = secrets.token_hex(4)
+        self.fleet_name = ""
+        self.roster = Roster(self._limit)
+        self._room = 0
+        self._values = np.zeros((0, len(self.channels)), np.float32)
+        self._time_ns = np.zeros(0, np.int64)
+        self._interval_s = np.zeros(0)
+        self._mark = np.zeros(0, np.int64)
+        self._previous = np.zeros((0, 2), np.float32)
+        self._previous_ns = np.zeros(0, np.int64)
+        self._heads: dict[bytes, tuple[int, str | None] | None] = {}
+        self.clock = DataClock(self._wall_s)
+
+    # arrays of the picture, (n,) views over the satellites that are known
+    @property
+    def values(self) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Latest values, (n, channels); NaN = not known or sensor lost."""
+        return self._values[: len(self.roster)]
+
+    @property
+    def time_ns(self) -> IntArray:
+        """Simulated time of each satellite's last report; 0 = none yet."""
+        return self._time_ns[: len(self.roster)]
+
+    @property
+    def interval_s(self) -> FloatArray:
+        """Simulated seconds between the last two reports; NaN = fewer than two."""
+        return self._interval_s[: len(self.roster)]
+
+    @property
+    def previous_position_deg(self) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Latitude and longitude at the report before the last, (n, 2)."""
+        return self._previous[: len(self.roster)]
+
+    @property
+    def previous_time_ns(self) -> IntArray:
+        """Simulated time of the report before the last; 0 = none."""
+        return self._previous_ns[: len(self.roster)]
+
+    def ingest(self, payload: bytes) -> None:
+        """Take one batch of line protocol, as it came over MQTT; its header may be missing."""
+        self.counts.messages += 1
+        judgement = self._runs.judge(payload)
+        if judgement == "ended":
+            self.counts.late += 1
+            return
+        if judgement == "new":
+            self.counts.restarts += 1
+            self._restart()
+        groups: dict[tuple[int, ...], tuple[list[int], list[int], list[list[float]]]] = {}
+        for line in lines_of(payload):
+            self.counts.lines += 1
+            try:
+                self._take(line, groups)
+            except (ValueError, UnicodeDecodeError):
+                self.counts.rejected += 1
+        for columns, (rows, times_ns, values) in groups.items():
+            run = self.run
+            self._write(columns, np.array(rows), np.array(times_ns), np.array(values, np.float32))
+            if run != self.run:  # the rows of the other groups are gone
+                return
+
+    def on_state(self, satellite_id: str, payload: bytes | Mapping[str, Any]) -> None:
+        """Take a satellite's retained state message: name, preset, plane, accelerators."""
+        row = self.roster.describe(satellite_id, payload)
+        if row is None:
+            self.counts.rejected += 1
+            return
+        self._make_room()
+        self._mark[row] = self.tick_number + 1
+
+    def tick(self) -> int:
+        """Publish the picture; returns its number."""
+        self.clock.tick(self.counts.messages, self.counts.lines)
+        self.tick_number += 1
+        return self.tick_number
+
+    def changed_since(self, tick: int) -> IntArray:
+        """Rows with anything new in the pictures after number `tick`."""
+        mark = self._mark[: len(self.roster)]
+        return np.flatnonzero((mark > tick) & (mark <= self.tick_number))
+
+    def stale(self) -> BoolArray:
+        """Satellites silent for more than three of their intervals, or never heard, (n,)."""
+        usual_s = float(np.nanmedian(self.interval_s)) if np.isfinite(self.interval_s).any() else 10
+        interval_s = np.where(np.isfinite(self.interval_s), self.interval_s, usual_s)
+        slack_s = SLACK_WALL_S * max(self.clock.rate_or_real_time(), 1.0)
+        age_s = (self.clock.now_ns() - self.time_ns) / NS
+        silent: BoolArray = age_s > SILENT_INTERVALS * interval_s + slack_s
+        never: BoolArray = self.time_ns == 0
+        return np.logical_or(silent, never)
+
+    def all_channels(self, satellite_id: str) -> tuple[dict[str, float], int]:
+        """Every channel of a known satellite's last report, and its time [ns]; ({}, 0) if none."""
+        satellite = self.roster.find(satellite_id)
+        if satellite is None:
+            raise KeyError(satellite_id)
+        return parse_fields(satellite.raw) if satellite.raw else ({}, 0)
+
+    def all_accelerators(self, satellite_id: str) -> dict[str, dict[str, float]]:
+        """Every channel of each accelerator's last report, by accelerator index."""
+        satellite = self.roster.find(satellite_id)
+        if satellite is None:
+            raise KeyError(satellite_id)
+        return {key: parse_fields(raw)[0] for key, raw in satellite.accelerators.items()}
+
+    # what ingest is made of
+    def _take(
+        self,
+        line: bytes,
+        groups: dict[tuple[int, ...], tuple[list[int], list[int], list[list[float]]]],
+    ) -> None:
+        head, rest = split_line(line)
+        place = self._heads.get(head, False)
+        if place is False:
+            place = self._register(head)
+        if place is None or isinstance(place, bool):
+            return
+        row, accelerator = place
+        if accelerator is not None:
+            kept = self.roster.satellites[row].accelerators
+            if (
+                rest[-19:] >= kept.get(accelerator, b"")[-19:]
+            ):  # 19 digits of ns: text order is time
+                kept[accelerator] = rest
+            return
+        columns, values, time_ns = self._reader.read(rest)
+        if time_ns >= self._time_ns[row]:
+            self.roster.satellites[row].raw = rest
+        rows, times_ns, table = groups.setdefault(columns, ([], [], []))
+        rows.append(row)
+        times_ns.append(time_ns)
+        table.append(values)
+
+    def _register(self, head: bytes) -> tuple[int, str | None] | None:
+        parsed = parse_head(head)
+        place: tuple[int, str | None] | None = None
+        if parsed.measurement in (BUS_MEASUREMENT, ACCEL_MEASUREMENT):
+            row = self.roster.admit(parsed.tags.get("sat", ""), parsed.tags.get("plane", ""))
+            if row is None:
+                raise ValueError("unfit satellite id, or too many satellites")
+            self._make_room()
+            self.fleet_name = parsed.tags.get("fleet", self.fleet_name)[:96]
+            accelerator = parsed.tags.get("accel")
+            if (parsed.measurement == ACCEL_MEASUREMENT) != (accelerator is not None):
+                raise ValueError("accelerator tag and measurement disagree")
+            if accelerator is not None and not (accelerator.isdigit() and len(accelerator) <= 4):
+                raise ValueError("unfit accelerator index")
+            place = (row, accelerator)
+        if len(self._heads) < HEADS_LIMIT:
+            self._heads[head] = place
+        return place
+
+    def _make_room(self) -> None:
+        if len(self.roster) <= self._room:
+            return
+        extra = max(len(self.roster), 2 * self._room, 64) - self._room
+        self._room += extra
+        unknown = np.full((extra, len(self.channels)), np.nan, np.float32)
+        self._values = np.concatenate([self._values, unknown])
+        self._previous = np.concatenate([self._previous, unknown[:, :2]])
+        self._interval_s = np.concatenate([self._interval_s, np.full(extra, np.nan)])
+        nothing = np.zeros(extra, np.int64)
+        self._time_ns = np.concatenate([self._time_ns, nothing])
+        self._mark = np.concatenate([self._mark, nothing])
+        self._previous_ns = np.concatenate([self._previous_ns, nothing])
+
+    def _write(
+        self,
+        columns: tuple[int, ...],
+        rows: IntArray,
+        times_ns: IntArray,
+        values: np.ndarray[Any, np.dtype[np.float32]],
+    ) -> None:
+        fresh = times_ns > self._time_ns[rows]
+        self.counts.late += int((~fresh).sum())
+        if not fresh.any():
+            self._restart_if_clock_went_back(int(times_ns.max()))
+            return
+        order = np.argsort(times_ns[fresh], kind="stable")  # the last of a row wins
+        rows, times_ns, values = rows[fresh][order], times_ns[fresh][order], values[fresh][order]
+        self._previous[rows] = self._values[rows, :2]
+        self._previous_ns[rows] = self._time_ns[rows]
+        self._time_ns[rows] = times_ns
+        known = self._previous_ns[rows] > 0
+        step_s = (times_ns - self._previous_ns[rows]) / NS
+        self._interval_s[rows[known]] = step_s[known]
+        self._values[rows] = np.nan  # a field that is not in the report is not known any more
+        self._values[rows[:, None], np.array(columns, np.int64)] = values
+        self._mark[rows] = self.tick_number + 1
+        self.clock.saw(int(times_ns[-1]))
+
+    def _restart_if_clock_went_back(self, newest_ns: int) -> None:
+        """A simulator started again at an earlier epoch: forget, or the page would stay frozen."""
+        quiet = self.clock.quiet_s() > RESTART_QUIET_S
+        if quiet and newest_ns < self.clock.newest_ns - RESTART_STEP_BACK_NS:
+            self.counts.restarts += 1
+            self._restart()
