@@ -73,7 +73,7 @@ class FleetParams:
     radiator_area_m2: FloatArray  # emitting, both sides
     radiator_emissivity_frac: FloatArray
     radiator_absorptivity_frac: FloatArray
-    radiator_sink_k: FloatArray  # design sink of the preset, used to size the view of Earth
+    radiator_sink_k: FloatArray  # design sink: sizes the view of Earth; hosted: the loop's sink
     accel_throttle_k: FloatArray
     accel_trip_k: FloatArray
     heater_power_w: FloatArray  # battery heater
@@ -146,8 +146,8 @@ class FleetState:
     battery_current_a: FloatArray  # positive = charging
     battery_voltage_v: FloatArray
     battery_throughput_j: FloatArray  # discharged since the epoch, for cycle counting
-    eclipse_low_soc_frac: FloatArray  # lowest state of charge in the current orbit
-    array_power_w: FloatArray
+    eclipse_low_soc_frac: FloatArray  # lowest state of charge since the battery was last full
+    array_power_w: FloatArray  # taken from the array, at the bus
     load_power_w: FloatArray
     compute_power_w: FloatArray  # granted to the payload, hosts included
     heater_power_w: FloatArray
@@ -157,20 +157,24 @@ class FleetState:
     # thermal
     node_temp_k: FloatArray  # (n, 7)
     throttle_frac: FloatArray  # clock fraction allowed by heat, 0-1
-    radiated_power_w: FloatArray
-    absorbed_power_w: FloatArray
+    radiated_power_w: FloatArray  # by the radiator
+    absorbed_power_w: FloatArray  # by the radiator from the sky
     # radiation
     dose_rad: FloatArray
     dose_rate_rad_s: FloatArray
     see_hazard_count: FloatArray  # (n, 7) integrated expected events
     see_threshold_count: FloatArray  # (n, 7) hazard at which the next event happens
     see_event_count: IntArray  # (n, 7)
+    cecc_threshold_count: FloatArray  # hazard at which the next corrected memory error happens
+    cecc_event_count: IntArray
     # workload
     queue_s: FloatArray  # work waiting, seconds of the satellite at full clock
     checkpoint_age_s: FloatArray
-    delivered_s: FloatArray  # useful work since the epoch, same unit
+    delivered_s: FloatArray  # useful work since the epoch, same unit; faults take from it
     offered_s: FloatArray
-    lost_s: FloatArray
+    lost_s: FloatArray  # done, then undone by faults
+    refused_s: FloatArray  # waited too long and was turned away
+    at_risk_s: FloatArray  # training work since the last checkpoint
     utilisation_frac: FloatArray
     host_down_s: FloatArray  # seconds until the host is back
     # network
@@ -183,5 +187,6 @@ class FleetState:
     accel_uecc_count: IntArray
     accel_cecc_count: IntArray
     accel_sdc_count: IntArray  # canary mismatches seen
+    accel_sdc_pending_count: IntArray  # corruptions the next canary will find
     accel_xid: IntArray  # last Xid code, 0 = none
     accel_energy_j: FloatArray
