@@ -1,0 +1,167 @@
+"""Links: between satellites by geometry and range, to the ground by passes over real stations."""
+
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from twin.constants import (
+    EARTH_EQUATOR_RADIUS_M,
+    EARTH_FLATTENING_FRAC,
+    EARTH_MEAN_RADIUS_M,
+    SPEED_OF_LIGHT_M_S,
+)
+from twin.state import BoolArray, Environment, FleetParams, FloatArray, IntArray
+
+GRAZING_HEIGHT_M: Final = 80_000.0  # laser links stay above the denser air; usual practice
+ELEVATION_MASK_RAD: Final = float(np.deg2rad(10.0))  # usual for Ka band and optical; assumption
+# Mean path of a relayed satellite: some hops of a low-orbit constellation and the gateway's
+# slant range. Not valid for a geostationary relay (about 72,000 km); assumption.
+RELAY_PATH_M: Final = 5.0e6
+
+
+class GroundStation(NamedTuple):
+    """A site that receives satellites: public name and geodetic position."""
+
+    name: str
+    latitude_deg: float
+    longitude_deg: float
+    height_m: float
+
+
+# Commercial and agency sites, positions to about 0.1 deg from public maps and station pages
+# (KSAT, SSC, ESA ESTRACK, NASA Near Space Network); confidence: memory.
+GROUND_STATIONS: Final = (
+    GroundStation("Svalbard", 78.23, 15.40, 450.0),
+    GroundStation("Inuvik", 68.32, -133.55, 50.0),
+    GroundStation("Fairbanks", 64.86, -147.85, 250.0),
+    GroundStation("Kiruna", 67.86, 20.96, 400.0),
+    GroundStation("Wallops", 37.95, -75.46, 10.0),
+    GroundStation("White Sands", 32.54, -106.61, 1470.0),
+    GroundStation("South Point", 19.01, -155.66, 370.0),
+    GroundStation("Punta Arenas", -52.94, -70.85, 50.0),
+    GroundStation("Hartebeesthoek", -25.89, 27.69, 1540.0),
+    GroundStation("Singapore", 1.40, 103.83, 15.0),
+    GroundStation("Dongara", -29.05, 115.35, 250.0),
+    GroundStation("TrollSat", -72.01, 2.53, 1270.0),
+)
+RELAY_STATION_INDEX: Final = len(GROUND_STATIONS)
+STATION_NAMES: Final = (*(site.name for site in GROUND_STATIONS), "relay")
+"""Names by ground_station_index; -1 is none in view."""
+
+
+class GroundContact(NamedTuple):
+    """Best station of each satellite, (n,)."""
+
+    station_index: IntArray  # -1 = none, RELAY_STATION_INDEX = relay constellation
+    range_m: FloatArray  # slant range, nan = none
+
+
+class _Sites(NamedTuple):
+    position_m: FloatArray  # (stations, 3) Earth-fixed
+    up_unit: FloatArray  # (stations, 3) geodetic vertical
+
+
+def link_range_m(
+    position_teme_m: FloatArray, neighbour_index: IntArray, params: FleetParams
+) -> FloatArray:
+    """Range of each inter-satellite link that is up [m], (n, 4); nan where it is not.
+
+    Up: a neighbour exists, the rate is not 0, the range is within the limit and the straight
+    line stays 80 km above the mean sphere: |r1 x r2| / d > R + h, unless the nearest point of
+    the line to the Earth's centre lies outside the segment. Refraction is neglected.
+    """
+    exists = neighbour_index >= 0
+    x_m, y_m, z_m = (np.ascontiguousarray(position_teme_m[:, axis]) for axis in range(3))
+    far = np.maximum(neighbour_index, 0).T
+    here = (x_m, y_m, z_m)
+    delta = tuple(axis_m.take(far) - axis_m for axis_m in here)
+    square_m2 = delta[0] * delta[0] + delta[1] * delta[1] + delta[2] * delta[2]
+    along_m2 = here[0] * delta[0] + here[1] * delta[1] + here[2] * delta[2]
+    radius_m2 = x_m * x_m + y_m * y_m + z_m * z_m
+    # Squared distance of the line from the centre times d^2: r^2 d^2 - (r . d)^2.
+    miss_m4 = radius_m2 * square_m2 - along_m2 * along_m2
+    clear_m2 = (EARTH_MEAN_RADIUS_M + GRAZING_HEIGHT_M) ** 2
+    beside = (along_m2 >= 0.0) | (along_m2 <= -square_m2)
+    clear = beside | (miss_m4 > clear_m2 * square_m2)
+    near = square_m2 <= params.link_range_limit_m * params.link_range_limit_m
+    up = exists.T & clear & near & (params.link_rate_bit_s > 0.0)
+    return np.where(up, np.sqrt(square_m2), np.nan).T
+
+
+def link_margin_db(range_m: FloatArray, params: FleetParams) -> FloatArray:
+    """Free-space margin of each link [dB], (n, k): 20 log10(d_ref / d), 0 at the reference.
+
+    Square law of power density (Friis 1946); pointing loss is in the reference range.
+    """
+    reference_m = params.link_reference_range_m[:, np.newaxis]
+    return np.asarray(20.0 * np.log10(reference_m / np.maximum(range_m, 1.0)))
+
+
+def ground_contact(environment: Environment, params: FleetParams) -> GroundContact:
+    """Station with the highest elevation above 10 deg and its slant range, (n,).
+
+    sin(elevation) = (r - s) . u / |r - s| with u the geodetic vertical of the site. A satellite
+    with ground_relayed is always in contact over a relay path of 5,000 km.
+    """
+    sites = _sites()
+    x_m, y_m, z_m = satellite_fixed_m(environment)
+    station_m, up = sites.position_m[..., np.newaxis], sites.up_unit[..., np.newaxis]
+    dx_m, dy_m, dz_m = x_m - station_m[:, 0], y_m - station_m[:, 1], z_m - station_m[:, 2]
+    height_m = dx_m * up[:, 0]
+    height_m += dy_m * up[:, 1]
+    height_m += dz_m * up[:, 2]
+    dx_m *= dx_m  # in place: these are the largest arrays of a tick
+    dy_m *= dy_m
+    dz_m *= dz_m
+    range_m = np.sqrt(dx_m + dy_m + dz_m)
+    sine = height_m / range_m
+    best = np.argmax(sine, axis=0)
+    column = np.arange(best.size)
+    seen = sine[best, column] >= np.sin(ELEVATION_MASK_RAD)
+    relayed = params.ground_relayed
+    index = np.where(relayed, RELAY_STATION_INDEX, np.where(seen, best, -1))
+    slant_m = np.where(relayed, RELAY_PATH_M, np.where(seen, range_m[best, column], np.nan))
+    return GroundContact(index, slant_m)
+
+
+def satellite_fixed_m(environment: Environment) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Earth-fixed x, y, z [m], (n,) each, from geodetic latitude, longitude and height (WGS84)."""
+    sin_lat, cos_lat = np.sin(environment.latitude_rad), np.cos(environment.latitude_rad)
+    eccentricity2 = EARTH_FLATTENING_FRAC * (2.0 - EARTH_FLATTENING_FRAC)
+    normal_m = EARTH_EQUATOR_RADIUS_M / np.sqrt(1.0 - eccentricity2 * sin_lat * sin_lat)
+    across_m = (normal_m + environment.altitude_m) * cos_lat
+    z_m = (normal_m * (1.0 - eccentricity2) + environment.altitude_m) * sin_lat
+    x_m = across_m * np.cos(environment.longitude_rad)
+    return x_m, across_m * np.sin(environment.longitude_rad), z_m
+
+
+def one_way_delay_s(ground_range_m: FloatArray) -> FloatArray:
+    """Light time to the ground [s], (n,); nan without contact."""
+    return ground_range_m / SPEED_OF_LIGHT_M_S
+
+
+def next_backlog_bit(
+    backlog_bit: FloatArray,
+    produced_bit_s: FloatArray,
+    contact: BoolArray,
+    params: FleetParams,
+    step_s: float,
+) -> FloatArray:
+    """Results waiting for a pass [bit], (n,): grows with work, drains at ground_rate in contact."""
+    drained_bit_s = params.ground_rate_bit_s * contact
+    return np.maximum(backlog_bit + (produced_bit_s - drained_bit_s) * step_s, 0.0)
+
+
+@lru_cache(maxsize=1)
+def _sites() -> _Sites:
+    places = np.array([site[1:] for site in GROUND_STATIONS], dtype=np.float64)
+    lat_rad, lon_rad = np.deg2rad(places[:, 0]), np.deg2rad(places[:, 1])
+    up = np.stack(
+        [np.cos(lat_rad) * np.cos(lon_rad), np.cos(lat_rad) * np.sin(lon_rad), np.sin(lat_rad)],
+        axis=1,
+    )
+    eccentricity2 = EARTH_FLATTENING_FRAC * (2.0 - EARTH_FLATTENING_FRAC)
+    normal_m = EARTH_EQUATOR_RADIUS_M / np.sqrt(1.0 - eccentricity2 * up[:, 2] ** 2)
+    radius_m = np.stack([normal_m, normal_m, normal_m * (1.0 - eccentricity2)], axis=1)
+    return _Sites((radius_m + places[:, 2:]) * up, up)

@@ -1,0 +1,237 @@
+"""Seven-node thermal network: accelerators to radiator, battery and bus, solar array.
+
+    C_i dT_i/dt = sum_j G_ij (T_j - T_i) + Q_i - eps sigma A_i T_i^4
+
+Chain die - cold plate - loop - radiator; battery - bus - radiator; the array by itself. The
+radiator, the bus body and the array radiate. Advanced with ETD1 (twin/heat_network.py).
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from twin.constants import STEFAN_BOLTZMANN_W_M2_K4 as SIGMA
+from twin.heat_network import (
+    ARRAY,
+    BATTERY,
+    BUS,
+    DIE,
+    PLATE,
+    RADIATING,
+    RADIATOR,
+    class_design,
+    class_rows,
+    propagated_temp_k,
+)
+from twin.state import Environment, FleetParams, FloatArray
+
+# Reference of the linear part of each radiating node: any value keeps ETD1 consistent, one near
+# the upper working range keeps it stable for every tick (T < 1.26 T_ref). Ours.
+_REFERENCE_K: Final = np.array([320.0, 290.0, 320.0])  # radiator, bus, array
+
+# Nadir infrared for which a preset's design sink holds: 237 W/m2 (fleets.md 2.3, S12) times the
+# view of the Earth from 600 km, (6371 / 6971)^2. Computed.
+DESIGN_EARTH_IR_W_M2: Final = 237.0 * 0.835
+RADIATOR_SUN_SIN: Final = 0.0349  # edge-on within 2 deg; fleets.md 5.3; assumption
+
+BUS_DESIGN_K: Final = 293.15  # what body radiators are sized for: 20 C, usual practice; assumption
+BUS_EMISSIVITY_FRAC: Final = 0.85  # optical solar reflector or white paint; assumption
+BUS_ABSORPTIVITY_FRAC: Final = 0.15  # the same; assumption
+BUS_EARTH_VIEW_FRAC: Final = 0.31  # edge-on plate over nadir plate, physics.md 4.4 (0.258/0.848)
+
+ARRAY_ABSORPTIVITY_FRAC: Final = 0.90  # physics.md 4.2; assumption
+ARRAY_EMISSIVITY_FRAC: Final = 0.85  # each face; physics.md 4.2; assumption
+ARRAY_POINTING_COS: Final = 0.99939  # sun-tracking within 2 deg; fleets.md 5.3; assumption
+# Both faces together see this share of the nadir plate's Earth flux edge-on, all of it face-on;
+# between, linear in |cos| (physics.md 4.4: 2 x 0.258 / 0.848). Computed, within 0.05.
+ARRAY_EDGE_VIEW_FRAC: Final = 0.61
+
+HEATER_ON_K: Final = 281.15  # 8 C: above the 5 C warning of fleets.md 5.3; assumption
+HEATER_OFF_K: Final = 284.15  # 3 K of hysteresis; assumption
+
+# Clock control like accelerator firmware's: ramp down above the limit, hold in the band below
+# it, ramp up under the band; a trip stops the chips until they are cool. Rates: assumption.
+THROTTLE_BAND_K: Final = 3.0
+THROTTLE_DOWN_PER_S: Final = 0.05
+THROTTLE_UP_PER_S: Final = 0.01
+THROTTLE_FLOOR_FRAC: Final = 0.20
+TRIP_RECOVERY_K: Final = 15.0  # below accel_throttle_k
+
+
+class HeatLoads(NamedTuple):
+    """Heat put into the network [W], (n,) each."""
+
+    die_w: FloatArray
+    plate_w: FloatArray  # hosts
+    battery_w: FloatArray  # losses and heater
+    bus_w: FloatArray  # housekeeping and converters
+    array_electrical_w: FloatArray  # taken out of the array at its terminals
+
+
+class ThermalTick(NamedTuple):
+    """Temperatures [K] (n, 7) after a tick; radiator heat at its start [W], (n,)."""
+
+    node_temp_k: FloatArray
+    radiated_w: FloatArray
+    absorbed_w: FloatArray
+
+
+def advance_temperatures(
+    node_temp_k: FloatArray,
+    loads: HeatLoads,
+    environment: Environment,
+    params: FleetParams,
+    step_s: float,
+) -> ThermalTick:
+    """One ETD1 tick of the network, (n, 7) in and out.
+
+    T+ = E T + P (Q - eps sigma A T^4 + 4 eps sigma A T_ref^3 T); E = exp(A dt),
+    P = A^-1 (E - 1) C^-1. Rows of one thermal_class must share capacities, conductances and
+    areas; the heat and the sky are each row's own. Error against a tight ODE solution: 0.1 K at
+    ticks of 10 s, 0.5 K at 60 s for steps of the full load. Validity 150-400 K.
+    """
+    temp_k = np.ascontiguousarray(node_temp_k.T)
+    body_m2 = bus_body_area_m2(params)
+    radiating_w_k4 = SIGMA * np.stack(
+        [
+            params.radiator_area_m2 * params.radiator_emissivity_frac,
+            body_m2 * BUS_EMISSIVITY_FRAC,
+            params.array_area_m2 * (2.0 * ARRAY_EMISSIVITY_FRAC),
+        ]
+    )
+    square_k2 = np.square(temp_k[list(RADIATING)])
+    emitted_w = radiating_w_k4 * square_k2 * square_k2
+    absorbed_w = radiator_absorbed_w(environment, params)
+    heat_w = np.zeros_like(temp_k)
+    heat_w[DIE], heat_w[PLATE], heat_w[BATTERY] = loads.die_w, loads.plate_w, loads.battery_w
+    heat_w[RADIATOR] = absorbed_w
+    heat_w[BUS] = loads.bus_w + _body_absorbed_w(environment, body_m2)
+    heat_w[ARRAY] = array_absorbed_w(environment, params) - loads.array_electrical_w
+    heat_w[list(RADIATING)] -= emitted_w
+    result_k = np.empty_like(temp_k)
+    for rows in class_rows(params.thermal_class.tobytes()):
+        first = rows.start if isinstance(rows, slice) else int(rows[0])
+        linear_w_k = tuple((4.0 * radiating_w_k4[:, first] * _REFERENCE_K**3).tolist())
+        design = class_design(params, first, linear_w_k)
+        result_k[:, rows] = propagated_temp_k(temp_k[:, rows], heat_w[:, rows], design, step_s)
+    return ThermalTick(result_k.T, emitted_w[0], absorbed_w)
+
+
+def radiator_absorbed_w(environment: Environment, params: FleetParams) -> FloatArray:
+    """Heat the radiator takes from the sky [W], (n,).
+
+    q = A [eps F q_IR + alpha F q_albedo + (alpha / 2) sin(2 deg) S]. The radiator flies edge-on
+    to the Sun. Its view of the Earth F (with the back of the array) is sized by the preset's
+    sink: eps sigma A T_sink^4 = eps A F 198 W/m2, at most 1, so that at 600 km without albedo
+    the sink is the design's. A payload hosted by a platform (external_power_w > 0) is cooled by
+    the platform's loop: a constant sink at radiator_sink_k.
+    """
+    sink_w_m2 = SIGMA * np.square(np.square(params.radiator_sink_k))
+    view_frac = np.minimum(sink_w_m2 / DESIGN_EARTH_IR_W_M2, 1.0)
+    infrared_w_m2 = environment.earth_ir_flux_w_m2 * view_frac
+    hosted = params.external_power_w > 0.0
+    infrared_w_m2 = np.where(hosted, sink_w_m2, infrared_w_m2)
+    light_w_m2 = environment.albedo_flux_w_m2 * view_frac
+    light_w_m2 = (light_w_m2 + environment.solar_flux_w_m2 * (0.5 * RADIATOR_SUN_SIN)) * ~hosted
+    flux_w_m2 = (
+        params.radiator_emissivity_frac * infrared_w_m2
+        + params.radiator_absorptivity_frac * light_w_m2
+    )
+    return np.asarray(params.radiator_area_m2 * flux_w_m2)
+
+
+def array_absorbed_w(environment: Environment, params: FleetParams) -> FloatArray:
+    """Light and infrared absorbed by the solar array before any power is drawn [W], (n,).
+
+    q = A [alpha S cos + F (eps q_IR + alpha q_albedo)], F for both faces = 0.61 + 0.39 |cos g|,
+    g the angle between the Sun and the vertical.
+    """
+    radius_m = np.sqrt(np.sum(environment.position_teme_m**2, axis=1))
+    along_m = environment.position_teme_m * environment.sun_unit
+    cosine = np.abs(along_m[:, 0] + along_m[:, 1] + along_m[:, 2]) / radius_m
+    view_frac = ARRAY_EDGE_VIEW_FRAC + (1.0 - ARRAY_EDGE_VIEW_FRAC) * cosine
+    light_w_m2 = environment.solar_flux_w_m2 * ARRAY_POINTING_COS
+    light_w_m2 = light_w_m2 + environment.albedo_flux_w_m2 * view_frac
+    infrared_w_m2 = environment.earth_ir_flux_w_m2 * view_frac * ARRAY_EMISSIVITY_FRAC
+    return params.array_area_m2 * (ARRAY_ABSORPTIVITY_FRAC * light_w_m2 + infrared_w_m2)
+
+
+def radiator_design_k(params: FleetParams) -> FloatArray:
+    """Radiator temperature at the planned payload power [K], (n,).
+
+    T = (Q / (eps sigma A) + T_sink^4)^(1/4). AI1: 337.10 K at 120 kW (fleets.md 3.4).
+    """
+    conductance = SIGMA * params.radiator_emissivity_frac * params.radiator_area_m2
+    fourth: FloatArray = params.compute_average_w / conductance + np.square(
+        np.square(params.radiator_sink_k)
+    )
+    return np.asarray(np.sqrt(np.sqrt(fourth)))
+
+
+def bus_body_area_m2(params: FleetParams) -> FloatArray:
+    """Body-mounted radiator of the bus [m2], (n,), sized as designers do: 20 C at design heat.
+
+    Design heat: housekeeping, converter losses at the average draw, and what leaks in from the
+    warm main radiator. Not smaller than what a tenth of the housekeeping would need.
+    """
+    load_w = params.bus_power_w + params.compute_average_w
+    converter_w = load_w * (1.0 / params.converter_efficiency_frac - 1.0)
+    leak_w = params.bus_radiator_w_k * (radiator_design_k(params) - BUS_DESIGN_K)
+    heat_w: FloatArray = np.maximum(
+        params.bus_power_w + converter_w + leak_w, 0.1 * params.bus_power_w
+    )
+    sky_w_m2 = BUS_EMISSIVITY_FRAC * BUS_EARTH_VIEW_FRAC * DESIGN_EARTH_IR_W_M2
+    return heat_w / (BUS_EMISSIVITY_FRAC * SIGMA * BUS_DESIGN_K**4 - sky_w_m2)
+
+
+def _body_absorbed_w(environment: Environment, body_m2: FloatArray) -> FloatArray:
+    # On the dark, Earth-edge sides of the body: no direct Sun.
+    infrared_w_m2 = BUS_EMISSIVITY_FRAC * environment.earth_ir_flux_w_m2
+    light_w_m2 = BUS_ABSORPTIVITY_FRAC * environment.albedo_flux_w_m2
+    return body_m2 * BUS_EARTH_VIEW_FRAC * (infrared_w_m2 + light_w_m2)
+
+
+def heater_demand_w(
+    battery_temp_k: FloatArray, heater_power_w: FloatArray, params: FleetParams
+) -> FloatArray:
+    """Battery heater demand [W], (n,): on below 8 C, off above 11 C, otherwise as it was."""
+    was_on = heater_power_w > 0.0
+    on = (battery_temp_k < HEATER_ON_K) | (was_on & (battery_temp_k < HEATER_OFF_K))
+    return params.heater_power_w * (on & (params.battery_capacity_j > 0.0))
+
+
+def next_throttle_frac(
+    throttle_frac: FloatArray, die_temp_k: FloatArray, params: FleetParams, step_s: float
+) -> FloatArray:
+    """Clock fraction that heat allows [0-1], (n,).
+
+    Above accel_throttle_k it falls 5 %/s to 20 %, within 3 K below it holds, under that it
+    climbs 1 %/s. At accel_trip_k it is 0 until the die is 15 K below the throttle limit.
+    Validity: ticks up to 10 s follow the ramp; longer ones switch between its ends.
+    """
+    excess_k = die_temp_k - params.accel_throttle_k
+    fallen_frac = np.maximum(throttle_frac - THROTTLE_DOWN_PER_S * step_s, THROTTLE_FLOOR_FRAC)
+    risen_frac = np.minimum(
+        np.maximum(throttle_frac, THROTTLE_FLOOR_FRAC) + THROTTLE_UP_PER_S * step_s, 1.0
+    )
+    ramped_frac = np.where(excess_k > 0.0, fallen_frac, throttle_frac)
+    ramped_frac = np.where(excess_k < -THROTTLE_BAND_K, risen_frac, ramped_frac)
+    tripped = (throttle_frac <= 0.0) & (excess_k > -TRIP_RECOVERY_K)
+    return ramped_frac * ~(tripped | (die_temp_k >= params.accel_trip_k))
+
+
+def initial_temp_k(params: FleetParams, environment: Environment) -> FloatArray:
+    """Temperatures near the working point [K], (n, 7): planned load, array in balance."""
+    payload_w = params.compute_average_w
+    accel_w = np.maximum(payload_w - params.host_power_w, 0.0)
+    radiator_k = radiator_design_k(params)
+    loop_k = radiator_k + payload_w / params.loop_radiator_w_k
+    plate_k = loop_k + payload_w / params.plate_loop_w_k
+    die_k = plate_k + accel_w / params.die_plate_w_k
+    bus_k = np.full_like(payload_w, BUS_DESIGN_K)
+    area_m2 = np.maximum(params.array_area_m2, 1e-9)
+    taken_w = params.bus_power_w + payload_w
+    array_w = np.maximum(array_absorbed_w(environment, params) - taken_w, 100.0 * area_m2)
+    array_k = np.sqrt(np.sqrt(array_w / (2.0 * ARRAY_EMISSIVITY_FRAC * SIGMA * area_m2)))
+    array_k = np.where(params.array_area_m2 > 0.0, array_k, BUS_DESIGN_K)
+    return np.stack([die_k, plate_k, loop_k, radiator_k, bus_k, bus_k, array_k], axis=1)
