@@ -177,11 +177,9 @@ def bus_body_area_m2(params: FleetParams) -> FloatArray:
     load_w = params.bus_power_w + params.compute_average_w
     converter_w = load_w * (1.0 / params.converter_efficiency_frac - 1.0)
     leak_w = params.bus_radiator_w_k * (radiator_design_k(params) - BUS_DESIGN_K)
-    heat_w: FloatArray = np.maximum(
-        params.bus_power_w + converter_w + leak_w, 0.1 * params.bus_power_w
-    )
+    heat_w = np.maximum(params.bus_power_w + converter_w + leak_w, 0.1 * params.bus_power_w)
     sky_w_m2 = BUS_EMISSIVITY_FRAC * BUS_EARTH_VIEW_FRAC * DESIGN_EARTH_IR_W_M2
-    return heat_w / (BUS_EMISSIVITY_FRAC * SIGMA * BUS_DESIGN_K**4 - sky_w_m2)
+    return np.asarray(heat_w / (BUS_EMISSIVITY_FRAC * SIGMA * BUS_DESIGN_K**4 - sky_w_m2))
 
 
 def _body_absorbed_w(environment: Environment, body_m2: FloatArray) -> FloatArray:
@@ -217,7 +215,7 @@ def next_throttle_frac(
     ramped_frac = np.where(excess_k > 0.0, fallen_frac, throttle_frac)
     ramped_frac = np.where(excess_k < -THROTTLE_BAND_K, risen_frac, ramped_frac)
     tripped = (throttle_frac <= 0.0) & (excess_k > -TRIP_RECOVERY_K)
-    return ramped_frac * ~(tripped | (die_temp_k >= params.accel_trip_k))
+    return np.asarray(ramped_frac * ~(tripped | (die_temp_k >= params.accel_trip_k)))
 
 
 def initial_temp_k(params: FleetParams, environment: Environment) -> FloatArray:

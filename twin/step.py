@@ -1,0 +1,268 @@
+"""One tick of the whole fleet: the only place where the subsystems meet.
+
+Order: events, wishes of the workload, power, heat, work done, links. Every function is pure.
+"""
+
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from twin import network, power, radiation, thermal, workload
+from twin.battery import FULL_SOC_FRAC, cell_open_circuit_v
+from twin.heat_network import ARRAY, BATTERY, DIE
+from twin.state import Environment, Fleet, FleetState, FloatArray
+from twin.upsets import (
+    accelerator_rows,
+    accelerators_up_count,
+    aged_outages,
+    first_corrected_count,
+    with_canaries,
+    with_corrected_errors,
+    with_upsets,
+)
+
+INITIAL_SOC_FRAC: Final = 0.90  # at the epoch, between full and an orbit's depth; assumption
+
+
+class _Tick(NamedTuple):
+    """What every part of a tick may look at."""
+
+    fleet: Fleet
+    environment: Environment
+    step_s: float
+    elapsed_s: float
+    seed: int
+    phase_frac: FloatArray  # (n,) spreads bursts and canaries over the satellites
+
+
+def initial_state(fleet: Fleet, environment: Environment, seed: int) -> FleetState:
+    """State at the epoch: charged to 90 %, warm at the planned load, nothing offered or broken.
+
+    Same shapes as FleetState. A satellite without a battery counts as full.
+    """
+    params, count = fleet.params, fleet.count
+    total = int(params.accel_count.sum())
+    hazard = radiation.initial_hazard(seed, fleet.satellite_key)
+    soc_frac = np.where(params.battery_capacity_j > 0.0, INITIAL_SOC_FRAC, 1.0)
+    cells_count = np.maximum(params.battery_cells_in_series_count, 1.0)
+    contact = network.ground_contact(environment, params)
+    dark = environment.sunlit_frac < power.ECLIPSE_SUNLIT_FRAC
+    eclipsed = dark & (params.external_power_w <= 0.0)
+    satellites, accelerators = np.zeros(count), np.zeros(total)
+    none = np.zeros(total, dtype=np.int64)
+    return FleetState(
+        soc_frac=soc_frac,
+        battery_current_a=satellites,
+        battery_voltage_v=cell_open_circuit_v(soc_frac) * cells_count,
+        battery_throughput_j=satellites,
+        eclipse_low_soc_frac=soc_frac,
+        array_power_w=satellites,
+        load_power_w=satellites,
+        compute_power_w=satellites,
+        heater_power_w=satellites,
+        unserved_power_w=satellites,
+        mode=np.where(eclipsed, power.ECLIPSE, power.NOMINAL).astype(np.int64),
+        mode_dwell_s=satellites,
+        node_temp_k=thermal.initial_temp_k(params, environment),
+        throttle_frac=np.ones(count),
+        radiated_power_w=satellites,
+        absorbed_power_w=satellites,
+        dose_rad=satellites,
+        dose_rate_rad_s=satellites,
+        see_hazard_count=hazard.hazard_count,
+        see_threshold_count=hazard.threshold_count,
+        see_event_count=hazard.event_count,
+        cecc_threshold_count=first_corrected_count(seed, fleet.satellite_key),
+        cecc_event_count=np.zeros(count, dtype=np.int64),
+        queue_s=satellites,
+        checkpoint_age_s=satellites,
+        delivered_s=satellites,
+        offered_s=satellites,
+        lost_s=satellites,
+        refused_s=satellites,
+        at_risk_s=satellites,
+        utilisation_frac=satellites,
+        host_down_s=satellites,
+        ground_backlog_bit=satellites,
+        ground_station_index=contact.station_index,
+        ground_range_m=contact.range_m,
+        link_range_m=network.link_range_m(
+            environment.position_teme_m, fleet.neighbour_index, params
+        ),
+        accel_down_s=accelerators,
+        accel_uecc_count=none,
+        accel_cecc_count=none,
+        accel_sdc_count=none,
+        accel_sdc_pending_count=none,
+        accel_xid=none,
+        accel_energy_j=accelerators,
+    )
+
+
+def step(  # noqa: PLR0917 the six things a tick depends on, in the order everybody uses
+    state: FleetState,
+    fleet: Fleet,
+    environment: Environment,
+    step_s: float,
+    elapsed_s: float,
+    seed: int,
+) -> FleetState:
+    """State one tick of step_s later; `environment` and elapsed_s are those of the tick's end.
+
+    Pure: same arguments, same bytes, whichever satellites share the arrays. Events do not
+    depend on the tick; temperatures and charge converge at first order in it. Ticks of 0.1 to
+    60 s; thermal accuracy in twin/thermal.py.
+    """
+    tick = _Tick(fleet, environment, step_s, elapsed_s, seed, _phase_frac(fleet))
+    state = _after_events(state, tick)
+    rows = accelerator_rows(fleet.params.accel_count)
+    up_count = accelerators_up_count(state.accel_down_s, rows)
+    demand = workload.work_demand(
+        state,
+        environment,
+        fleet.params,
+        up_count=up_count,
+        phase_frac=tick.phase_frac,
+        step_s=step_s,
+    )
+    state, balance = _after_power(state, tick, demand)
+    accel_w = workload.accelerator_power_w(balance.compute_w, up_count, fleet.params)
+    state = _after_heat(state, tick, balance, accel_w)
+    done = workload.work_done(state, demand, balance.compute_w, fleet.params, step_s)
+    state = replace(state, **done._asdict())
+    state = _after_links(state, tick)
+    each_w = (accel_w / np.maximum(up_count, 1))[rows.owner]
+    energy_j = state.accel_energy_j + each_w * (state.accel_down_s <= 0.0) * step_s
+    return replace(state, accel_energy_j=energy_j)
+
+
+def _phase_frac(fleet: Fleet) -> FloatArray:
+    # Bursts and canaries are spread by the satellite's name, so that they do not beat together.
+    return (fleet.satellite_key >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def _after_events(state: FleetState, tick: _Tick) -> FleetState:
+    fleet, params, step_s, seed = tick.fleet, tick.fleet.params, tick.step_s, tick.seed
+    flux = tick.environment.proton_flux_cm2_s
+    before = radiation.Hazard(
+        state.see_hazard_count,
+        state.see_threshold_count,
+        state.see_event_count,
+        state.see_event_count,
+    )
+    rate_per_s = radiation.see_rate_per_s(flux, params)
+    hazard = radiation.advance_hazard(before, rate_per_s, step_s, seed, fleet.satellite_key)
+    dose_rate_rad_s = radiation.dose_rate_rad_s(flux, params.shield_dose_frac)
+    state = replace(
+        aged_outages(state, step_s),
+        dose_rate_rad_s=dose_rate_rad_s,
+        dose_rad=state.dose_rad + dose_rate_rad_s * step_s,
+        see_hazard_count=hazard.hazard_count,
+        see_threshold_count=hazard.threshold_count,
+        see_event_count=hazard.event_count,
+    )
+    state = with_upsets(state, hazard.new_event_count, fleet, seed)
+    state = with_corrected_errors(state, fleet, seed)
+    return with_canaries(state, fleet, tick.phase_frac, tick.elapsed_s, step_s)
+
+
+def _after_power(
+    state: FleetState, tick: _Tick, demand: workload.WorkDemand
+) -> tuple[FleetState, power.PowerBalance]:
+    params, environment, step_s = tick.fleet.params, tick.environment, tick.step_s
+    battery_k = state.node_temp_k[:, BATTERY]
+    mode, dwell_s = power.next_mode(
+        mode=state.mode,
+        dwell_s=state.mode_dwell_s,
+        soc_frac=state.soc_frac,
+        sunlit_frac=environment.sunlit_frac,
+        unserved_power_w=state.unserved_power_w,
+        params=params,
+        step_s=step_s,
+    )
+    array_w = power.array_available_w(
+        environment.solar_flux_w_m2, state.node_temp_k[:, ARRAY], tick.elapsed_s, params
+    )
+    heater_w = thermal.heater_demand_w(battery_k, state.heater_power_w, params)
+    compute_w = power.payload_grant_w(
+        demand_w=demand.power_w,
+        idle_w=demand.idle_w,
+        available_w=array_w + params.external_power_w,
+        essential_w=params.bus_power_w + heater_w,
+        mode=mode,
+        soc_frac=state.soc_frac,
+        params=params,
+    )
+    balance = power.power_balance(
+        compute_w=compute_w,
+        heater_w=heater_w,
+        array_w=array_w,
+        soc_frac=state.soc_frac,
+        battery_temp_k=battery_k,
+        params=params,
+        step_s=step_s,
+    )
+    full = balance.soc_frac >= FULL_SOC_FRAC
+    lowest_frac = np.minimum(state.eclipse_low_soc_frac, balance.soc_frac)
+    state = replace(
+        state,
+        soc_frac=balance.soc_frac,
+        battery_current_a=balance.current_a,
+        battery_voltage_v=balance.voltage_v,
+        battery_throughput_j=state.battery_throughput_j + balance.discharge_w * step_s,
+        eclipse_low_soc_frac=np.where(full, balance.soc_frac, lowest_frac),
+        array_power_w=balance.array_w,
+        load_power_w=balance.load_w,
+        compute_power_w=balance.compute_w,
+        heater_power_w=balance.heater_w,
+        unserved_power_w=balance.unserved_w,
+        mode=mode,
+        mode_dwell_s=dwell_s,
+    )
+    return state, balance
+
+
+def _after_heat(
+    state: FleetState, tick: _Tick, balance: power.PowerBalance, accel_w: FloatArray
+) -> FleetState:
+    params = tick.fleet.params
+    loads = thermal.HeatLoads(
+        die_w=accel_w,
+        plate_w=balance.compute_w - accel_w,
+        battery_w=balance.battery_heat_w + balance.heater_w,
+        bus_w=balance.load_w - balance.compute_w - balance.heater_w + balance.converter_heat_w,
+        array_electrical_w=balance.array_w + balance.converter_heat_w,
+    )
+    after = thermal.advance_temperatures(
+        state.node_temp_k, loads, tick.environment, params, tick.step_s
+    )
+    return replace(
+        state,
+        node_temp_k=after.node_temp_k,
+        radiated_power_w=after.radiated_w,
+        absorbed_power_w=after.absorbed_w,
+        throttle_frac=thermal.next_throttle_frac(
+            state.throttle_frac, after.node_temp_k[:, DIE], params, tick.step_s
+        ),
+    )
+
+
+def _after_links(state: FleetState, tick: _Tick) -> FleetState:
+    fleet, environment = tick.fleet, tick.environment
+    contact = network.ground_contact(environment, fleet.params)
+    return replace(
+        state,
+        ground_backlog_bit=network.next_backlog_bit(
+            state.ground_backlog_bit,
+            workload.result_bit_s(state.utilisation_frac, fleet.params),
+            contact.station_index >= 0,
+            fleet.params,
+            tick.step_s,
+        ),
+        ground_station_index=contact.station_index,
+        ground_range_m=contact.range_m,
+        link_range_m=network.link_range_m(
+            environment.position_teme_m, fleet.neighbour_index, fleet.params
+        ),
+    )
