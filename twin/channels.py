@@ -60,7 +60,7 @@ class Channel:
 
     @property
     def confidence(self) -> str:
-        """How far the limits can be trusted: 'assumption', 'public' or 'computed' without limits."""
+        """How far the limits can be trusted; computed where there are none."""
         if not self.limit_source:
             return "computed"
         return "assumption" if self.limit_source.endswith("A") else "public"

@@ -53,6 +53,7 @@ class FleetParams:
     accel_count: IntArray
     accel_power_limit_w: FloatArray  # TDP of one accelerator
     accel_idle_w: FloatArray  # of one accelerator
+    accel_clock_hz: FloatArray  # core clock at full speed
     host_power_w: FloatArray  # all hosts of the satellite
     compute_average_w: FloatArray  # planned sustained payload power, hosts included
     compute_peak_w: FloatArray

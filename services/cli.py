@@ -1,0 +1,276 @@
+"""The command line: `twin --help` teaches, errors are one line each, exit codes mean something."""
+
+import asyncio
+import logging
+import math
+import signal
+import sys
+import time
+from collections.abc import Coroutine
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from services.arguments import Duration, parse_duration, parse_epoch
+from services.settings import Settings, host_and_port, load_settings
+from twin.errors import TwinError
+
+app = typer.Typer(
+    name="twin",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    help="""**Orbital Twin**: a digital twin and telemetry service for fleets of orbital compute nodes.
+
+Start everything, with no servers at all:  `twin up`
+
+Start it on your own servers:  `TWIN_MQTT_URL=mqtt://host:1883 TWIN_INFLUX_URL=http://host:8086 twin up`
+
+Every service also runs alone: `twin simulate`, `twin ingest`, `twin console`.
+Settings come from TWIN_* variables; secrets from TWIN_..._FILE.""",
+)
+
+ScenarioArgument = Annotated[
+    str | None,
+    typer.Argument(help="A scenario file or the name of a shipped one. [default: flown-2026]"),
+]
+ScenarioOption = Annotated[
+    str | None,
+    typer.Option("--scenario", "-s", help="A scenario file or the name of a shipped one."),
+]
+RateOption = Annotated[
+    str, typer.Option(help="Simulated seconds per second, or `max` for as fast as possible.")
+]
+ForOption = Annotated[
+    Duration | None,
+    typer.Option(
+        "--for", parser=parse_duration, help="Stop after this simulated time: 60s, 10m, 2h."
+    ),
+]
+EpochOption = Annotated[
+    str | None,
+    typer.Option(help="Start of simulated time: `now` or ISO 8601 UTC. [default: the scenario's]"),
+]
+
+
+def _rate(text: str) -> float:
+    if text == "max":
+        return math.inf
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
+    if not rate > 0.0:
+        raise typer.BadParameter(f"{text!r}: a number above 0, or `max`", param_hint="--rate")
+    return rate
+
+
+@app.command()
+def up(
+    scenario: ScenarioOption = None,
+    rate: RateOption = "1",
+    duration: ForOption = None,
+    epoch: EpochOption = None,
+    listen: Annotated[str | None, typer.Option(help="Console address, host:port.")] = None,
+    summary: Annotated[
+        Literal["text", "json", "none"], typer.Option(help="What to print at the end.")
+    ] = "text",
+) -> None:
+    """Start the whole twin: broker, store, ingester, simulator and web console.
+
+    What TWIN_MQTT_URL and TWIN_INFLUX_URL name is used; what they do not name is started on
+    loopback. Ctrl-C stops everything. With --for it ends by itself and counts what was stored.
+    """
+    from services.summary import print_summary
+    from services.up_options import prepare_up
+
+    settings = load_settings(scenario=scenario, epoch=epoch, console_listen=listen)
+    options = prepare_up(settings, _rate(rate), duration, quiet=summary == "json")
+    _log_to_stderr(logging.WARNING)
+    from services.up import run_up
+
+    result = _run(run_up(settings, options))
+    print_summary(result, summary)
+    if duration is not None and not result["interrupted"] and result["lost"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def simulate(
+    scenario: ScenarioArgument = None,
+    rate: RateOption = "1",
+    duration: ForOption = None,
+    epoch: EpochOption = None,
+    started_at: Annotated[
+        float | None, typer.Option(help="Wall clock (Unix seconds) at which the epoch is due.")
+    ] = None,
+    drain: Annotated[
+        float, typer.Option(help="Seconds to wait for what is owed at the end.")
+    ] = 3.0,
+) -> None:
+    """Simulate a fleet and publish its telemetry over MQTT."""
+    settings = load_settings(scenario=scenario, epoch=epoch)
+    _log_to_stderr(logging.INFO)
+    from services.simulate import run_simulate
+    from services.up_options import plan_simulation
+
+    plan = plan_simulation(settings, _rate(rate), duration, started_at)
+    _run(run_simulate(settings, plan, drain))
+
+
+@app.command()
+def ingest(
+    instance: Annotated[str, typer.Option(help="Name of this ingester: its MQTT session.")] = "1",
+) -> None:
+    """Store telemetry from MQTT; acknowledge it only once it is durable."""
+    settings = load_settings()
+    _log_to_stderr(logging.INFO)
+    from services.ingest import run_ingest
+
+    _run(run_ingest(settings, instance))
+
+
+@app.command()
+def console(
+    listen: Annotated[str | None, typer.Option(help="host:port. [default: 127.0.0.1:8080]")] = None,
+) -> None:
+    """Serve the web console."""
+    settings = load_settings(console_listen=listen)
+    _log_to_stderr(logging.INFO)
+    from services.console_service import run_console
+
+    _run(run_console(settings))
+
+
+@app.command()
+def store(
+    listen: Annotated[str, typer.Option(help="Loopback host:port.")] = "127.0.0.1:8181",
+    file: Annotated[
+        Path | None, typer.Option(help="DuckDB file. [default: var/telemetry.duckdb]")
+    ] = None,
+) -> None:
+    """Serve the embedded store (DuckDB) where there is no InfluxDB."""
+    settings = load_settings()
+    _log_to_stderr(logging.INFO)
+    from services.embedded_store import run_store
+    from services.settings import refuse_public_bind
+
+    host, port = host_and_port(listen, "--listen")
+    refuse_public_bind(host, "--listen", allowed=False)
+    _run(run_store(settings, host, port, file or settings.state_dir / "telemetry.duckdb"))
+
+
+@app.command()
+def check(
+    scenario: Annotated[str, typer.Argument(help="A scenario file or the name of a shipped one.")],
+    epoch: EpochOption = None,
+) -> None:
+    """Validate a scenario without running it: every error with file, line, key and allowed range."""
+    from services.up_options import open_scenario
+
+    opened = open_scenario(load_settings(scenario=scenario, epoch=epoch))
+    fleet, left_out = opened.build.fleet, opened.build.left_out
+    for warning in opened.build.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    for name, reason in left_out:
+        typer.echo(f"left out: {name}: {reason}", err=True)
+    start = datetime.fromtimestamp(opened.epoch_unix_s, tz=_utc()).isoformat()
+    typer.echo(
+        f"{fleet.name}: {fleet.count} satellites, {len(set(fleet.planes))} planes, "
+        f"{int(fleet.params.accel_count.sum())} accelerators, epoch {start}, "
+        f"{len(left_out)} left out"
+    )
+
+
+presets_app = typer.Typer(no_args_is_help=False, invoke_without_command=True)
+app.add_typer(
+    presets_app, name="presets", help="List the presets and where their numbers come from."
+)
+
+
+@presets_app.callback()
+def presets(context: typer.Context) -> None:
+    """List the presets."""
+    if context.invoked_subcommand is None:
+        from services.preset_tables import print_presets
+
+        print_presets()
+
+
+@presets_app.command("show")
+def presets_show(name: Annotated[str, typer.Argument(help="Name of a preset.")]) -> None:
+    """Every number of a preset with its source and confidence."""
+    from services.preset_tables import print_preset
+
+    print_preset(name)
+
+
+@app.command()
+def doctor() -> None:
+    """Check this machine and the configured servers; one line per check, with the fix."""
+    from services.doctor import run_doctor
+
+    if not _run(run_doctor(load_settings())):
+        raise typer.Exit(1)
+
+
+@app.command()
+def health(
+    url: Annotated[str, typer.Option(help="Health address of a service.")],
+) -> None:
+    """Exit 0 if the address answers 200: a container's health check without curl."""
+    from services.doctor import is_healthy
+
+    if not _run(is_healthy(url)):
+        raise typer.Exit(1)
+
+
+@app.command()
+def send(
+    fleet: Annotated[str, typer.Argument(help="Name of the fleet.")],
+    target: Annotated[str, typer.Argument(help="A satellite id, a plane, or `all`.")],
+    limit_compute: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Payload power allowed, share of its peak.")
+    ],
+) -> None:
+    """Send a command to satellites of a running simulator and print what it answered."""
+    from services.send import send_limit
+
+    _log_to_stderr(logging.WARNING)
+    answer = _run(send_limit(load_settings(), fleet, target, limit_compute))
+    typer.echo(answer)
+    if '"command_refused"' in answer:
+        raise typer.Exit(1)
+
+
+def _utc() -> Any:
+    from datetime import UTC
+
+    return UTC
+
+
+def _log_to_stderr(level: int) -> None:
+    logging.basicConfig(
+        level=level,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S",
+    )
+
+
+def _run[T](work: Coroutine[Any, Any, T]) -> T:  # noqa: D103
+    raise NotImplementedError
+
+
+def main() -> None:
+    """Entry point: one line per error, and its exit code."""
+    try:
+        app(standalone_mode=True)
+    except* TwinError as group:
+        code = 70
+        for error in _flat(group):
+            typer.echo(str(error), err=True)
+            code = getattr(error, "exit_code", 70)
+        sys.exit(code)

@@ -1,0 +1,102 @@
+"""The console service: the live picture from MQTT, history from the store, one web page."""
+
+import asyncio
+import logging
+
+import orjson
+from aiohttp import web
+
+from services.console.app import LOOPBACK_HOSTS, create_app
+from services.console.feed import LiveFleet
+from services.mqtt import Connection, Message, ServiceState, keep_connected
+from services.settings import Settings, host_and_port, refuse_public_bind
+from services.store import open_store
+from services.topics import Topics, parse
+
+LOG = logging.getLogger(__name__)
+EVENTS_KEPT = 100
+
+
+class PipelineStatus:
+    """What the services say of themselves, for the page's status strip."""
+
+    def __init__(self) -> None:
+        self._services: dict[str, dict[str, object]] = {}
+        self._events: list[dict[str, object]] = []
+
+    def on_service(self, name: str, payload: bytes) -> None:
+        """A retained service state; unreadable ones are shown as such."""
+        try:
+            state = orjson.loads(payload)
+        except orjson.JSONDecodeError:
+            state = {"state": "unreadable"}
+        self._services[name] = state if isinstance(state, dict) else {"state": "unreadable"}
+
+    def on_event(self, payload: bytes) -> None:
+        """The newest events, a bounded number."""
+        try:
+            event = orjson.loads(payload)
+        except orjson.JSONDecodeError:
+            return
+        self._events = [event, *self._events][:EVENTS_KEPT]
+
+    def _sum(self, counter: str) -> int:
+        values = (state.get(counter) for state in self._services.values())
+        return sum(value for value in values if isinstance(value, int))
+
+    def __call__(self) -> dict[str, object]:
+        """What the page shows."""
+        return {
+            "services": {name: row.get("state") for name, row in self._services.items()},
+            "owed": self._sum("owed"),
+            "dead_lettered": self._sum("dead_lettered"),
+            "details": self._services,
+            "events": self._events,
+        }
+
+
+async def run_console(settings: Settings) -> None:
+    """Serve the console until cancelled."""
+    host, port = host_and_port(settings.console_listen, "TWIN_CONSOLE_LISTEN")
+    refuse_public_bind(host, "TWIN_CONSOLE_LISTEN", settings.console_insecure)
+    live, status = LiveFleet(), PipelineStatus()
+    extra = [name.strip() for name in settings.console_allowed_hosts.split(",") if name.strip()]
+    service = ServiceState(Topics("all").service("console"), "console")
+    async with open_store(settings) as store, asyncio.TaskGroup() as tasks:
+        app = create_app(live, store, status, allowed_hosts=[*LOOPBACK_HOSTS, *extra])
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, host, port).start()
+            LOG.info("console on http://%s:%d/", host, port)
+
+            async def use(connection: Connection) -> None:
+                await _listen(connection, live, status)
+
+            tasks.create_task(keep_connected(settings, "console", service, use))
+            await asyncio.Event().wait()
+        finally:
+            await runner.cleanup()
+
+
+async def _listen(connection: Connection, live: LiveFleet, status: PipelineStatus) -> None:
+    """Everything a person may want to see, of every fleet."""
+    topics = Topics()
+    await connection.subscribe(topics.telemetry(), topics.state(), topics.service(), topics.event())
+    async for message in connection.messages():
+        message.acknowledge()
+        _show(message, live, status)
+
+
+def _show(message: Message, live: LiveFleet, status: PipelineStatus) -> None:
+    address = parse(message.topic)
+    if address is None:
+        return
+    if address.lane == "tlm":
+        live.ingest(message.payload)
+    elif address.lane == "state":
+        live.on_state(address.leaf, message.payload)
+    elif address.lane == "service":
+        status.on_service(address.leaf, message.payload)
+    elif address.lane == "event":
+        status.on_event(message.payload)

@@ -1,0 +1,231 @@
+"""The embedded store: DuckDB behind loopback HTTP, so that no server is needed.
+
+DuckDB lets one process open a file, so this process owns it and answers the same questions
+that the console asks of InfluxDB. One table per measurement, columns as fields come. Writes
+and reads run in one worker thread each; a write is committed before it is answered.
+"""
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import orjson
+from aiohttp import web
+
+from services.line_protocol import LineProtocolError, read_rows
+from services.settings import Settings
+from twin.channels import BUS_MEASUREMENT, by_name
+
+LOG = logging.getLogger(__name__)
+MAXIMUM_BODY_BYTES = 32 * 1024 * 1024
+PRUNE_EVERY_S = 60.0
+TAGS = frozenset({"fleet", "plane", "sat", "accel", "shard", "service"})
+
+
+class Database:
+    """Tables of measurements in one DuckDB file."""
+
+    def __init__(self, path: Path | None) -> None:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = duckdb.connect(str(path) if path else ":memory:")
+        self._connection.execute("SET threads TO 1")
+        self._columns: dict[str, set[str]] = {}
+        rows = self._connection.execute("SELECT table_name, column_name FROM duckdb_columns()")
+        for table, column in rows.fetchall():
+            self._columns.setdefault(table, set()).add(column)
+
+    def write(self, body: bytes) -> int:
+        """Insert rows in one transaction; returns how many. Raises LineProtocolError."""
+        groups = read_rows(body)
+        count = 0
+        self._connection.execute("BEGIN")
+        try:
+            for measurement, parts in groups.items():
+                for columns in parts:
+                    count += self._insert(measurement, columns.arrays())
+        except Exception:
+            self._connection.execute("ROLLBACK")
+            self._columns.clear()
+            raise
+        self._connection.execute("COMMIT")
+        return count
+
+    def _insert(
+        self, measurement: str, table: dict[str, np.ndarray[tuple[int], np.dtype[np.generic]]]
+    ) -> int:
+        self._make_room(measurement, table)
+        names = ",".join(_name(column) for column in table)
+        cells = ",".join(f"rows.{_name(column)}" for column in table)
+        rows = table
+        self._connection.execute(
+            f"INSERT INTO {_name(measurement)} ({names}) SELECT {cells} FROM rows"
+        )
+        return len(rows["time"])
+
+    def _make_room(
+        self, measurement: str, table: dict[str, np.ndarray[tuple[int], np.dtype[np.generic]]]
+    ) -> None:
+        known = self._columns.setdefault(measurement, set())
+        missing = [column for column in table if column not in known]
+        if not missing:
+            return
+        self._connection.execute(
+            f"CREATE TABLE IF NOT EXISTS {_name(measurement)} (time BIGINT NOT NULL)"
+        )
+        for column in missing:
+            kind = _kind(column, table[column])
+            self._connection.execute(
+                f"ALTER TABLE {_name(measurement)} ADD COLUMN IF NOT EXISTS {_name(column)} {kind}"
+            )
+        known.update(missing)
+
+    def series(
+        self, sat: str, channels: list[str], start_ns: int, stop_ns: int, max_points: int
+    ) -> dict[str, list[float | int | None]]:
+        """Means of floats and last values of states over equal intervals, in time order."""
+        known = self._columns.get(BUS_MEASUREMENT, set())
+        every_ns = max(1_000_000_000, (stop_ns - start_ns) // max_points)
+        cells = ",".join(_aggregate(name, name in known) for name in channels)
+        answer: dict[str, list[float | int | None]] = {"time_ns": []}
+        answer |= {name: [] for name in channels}
+        if not known:
+            return answer
+        rows = self._connection.cursor().execute(
+            f"SELECT time // {every_ns} * {every_ns} AS slot, {cells} FROM {BUS_MEASUREMENT}"
+            " WHERE sat = ? AND time BETWEEN ? AND ? GROUP BY slot ORDER BY slot",
+            [sat, start_ns, stop_ns],
+        )
+        for column, values in zip(answer, zip(*rows.fetchall(), strict=True), strict=False):
+            answer[column] = list(values)
+        return answer
+
+    def frames_per_satellite(self, fleet: str, start_ns: int, stop_ns: int) -> dict[str, int]:
+        """Distinct times of each satellite's rows, start and stop included."""
+        if BUS_MEASUREMENT not in self._columns:
+            return {}
+        rows = self._connection.cursor().execute(
+            f"SELECT sat, count(DISTINCT time) FROM {BUS_MEASUREMENT}"
+            " WHERE fleet = ? AND time BETWEEN ? AND ? GROUP BY sat",
+            [fleet, start_ns, stop_ns],
+        )
+        return dict(rows.fetchall())
+
+    def prune(self, retention_ns: int) -> None:
+        """Delete rows older than the newest row of their measurement by `retention_ns`."""
+        for measurement, columns in self._columns.items():
+            if "time" in columns:
+                table = _name(measurement)
+                self._connection.execute(
+                    f"DELETE FROM {table} WHERE time < (SELECT max(time) FROM {table}) - ?",
+                    [retention_ns],
+                )
+
+    def close(self) -> None:
+        """Write everything to the file and let go of it."""
+        self._connection.close()
+
+
+def _name(identifier: str) -> str:
+    """A quoted SQL identifier."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def _kind(column: str, values: np.ndarray[tuple[int], np.dtype[np.generic]]) -> str:
+    if column in TAGS or values.dtype == object:
+        return "VARCHAR"
+    return "BIGINT" if values.dtype.kind == "i" else "DOUBLE"
+
+
+def _aggregate(channel: str, known: bool) -> str:
+    if not known:
+        return "NULL"
+    if by_name()[channel].is_integer:
+        return f"arg_max({_name(channel)}, time)"
+    return f"avg({_name(channel)})"
+
+
+class StoreServer:
+    """HTTP in front of the database. Loopback only; there is no log-in."""
+
+    def __init__(self, database: Database, retention_h: float) -> None:
+        self._database = database
+        self._retention_ns = int(retention_h * 3600e9)
+        self._writer = ThreadPoolExecutor(1, "store-write")
+        self._reader = ThreadPoolExecutor(1, "store-read")
+        self.rows_count = 0
+
+    def application(self) -> web.Application:
+        """Routes: POST /write; GET /series, /frames, /healthz."""
+        app = web.Application(client_max_size=MAXIMUM_BODY_BYTES)
+        app.router.add_post("/write", self._write)
+        app.router.add_get("/series", self._series)
+        app.router.add_get("/frames", self._frames)
+        app.router.add_get("/healthz", self._health)
+        return app
+
+    async def _write(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        loop = asyncio.get_running_loop()
+        try:
+            self.rows_count += await loop.run_in_executor(self._writer, self._database.write, body)
+        except (LineProtocolError, duckdb.ConversionException, duckdb.BinderException) as error:
+            return web.Response(status=400, text=str(error))
+        return web.Response(status=204)
+
+    async def _series(self, request: web.Request) -> web.Response:
+        ask = request.query
+        channels = [name for name in ask["channels"].split(",") if name in by_name()]
+        answer = await asyncio.get_running_loop().run_in_executor(
+            self._reader,
+            self._database.series,
+            ask["sat"],
+            channels,
+            int(ask["start_ns"]),
+            int(ask["stop_ns"]),
+            max(1, min(5000, int(ask["max_points"]))),
+        )
+        return web.Response(body=orjson.dumps(answer), content_type="application/json")
+
+    async def _frames(self, request: web.Request) -> web.Response:
+        ask = request.query
+        answer = await asyncio.get_running_loop().run_in_executor(
+            self._reader,
+            self._database.frames_per_satellite,
+            ask["fleet"],
+            int(ask["start_ns"]),
+            int(ask["stop_ns"]),
+        )
+        return web.Response(body=orjson.dumps(answer), content_type="application/json")
+
+    async def _health(self, _: web.Request) -> web.Response:
+        return web.json_response({"rows": self.rows_count})
+
+    async def prune_for_ever(self) -> None:
+        """Keep the file within its retention."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(PRUNE_EVERY_S)
+            await loop.run_in_executor(self._writer, self._database.prune, self._retention_ns)
+
+    def close(self) -> None:
+        """Let the writer finish, then close the file."""
+        self._writer.shutdown()
+        self._reader.shutdown()
+        self._database.close()
+
+
+async def run_store(settings: Settings, host: str, port: int, path: Path | None) -> None:
+    """Serve until cancelled."""
+    server = StoreServer(Database(path), settings.store_retention_h)
+    runner = web.AppRunner(server.application(), access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        await server.prune_for_ever()
+    finally:
+        await runner.cleanup()
+        server.close()

@@ -1,0 +1,169 @@
+"""The door to MQTT: the only module that knows aiomqtt.
+
+One connection does four things: publish at QoS 1 with a bounded window, receive with
+acknowledgement by the reader (after its work is durable, not before), announce the service
+by a retained state with a last will, and come back after a loss with full-jitter back-off.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import aiomqtt
+import orjson
+
+from services.pace import full_jitter_s
+from services.settings import Settings
+from twin.errors import DependencyUnavailableError
+
+LOG = logging.getLogger(__name__)
+PUBLISH_WINDOW = 64
+KEEPALIVE_S = 20
+
+# aiomqtt warns at every publish beyond ten in flight; the window here is on purpose.
+QUIET_LOG = logging.getLogger("services.mqtt.aiomqtt")
+QUIET_LOG.setLevel(logging.ERROR)
+
+
+@dataclass(frozen=True)
+class Message:
+    """A received message; `acknowledge` sends its PUBACK (call it in the event loop)."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    acknowledge: Callable[[], None]
+
+
+class Connection:
+    """A live connection. Raises aiomqtt.MqttError from any call when it is lost."""
+
+    def __init__(self, client: aiomqtt.Client) -> None:
+        self._client = client
+        self._window = asyncio.Semaphore(PUBLISH_WINDOW)
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Publish at QoS 1 and wait for the broker's PUBACK; at most PUBLISH_WINDOW at once."""
+        async with self._window:
+            await self._client.publish(topic, payload, qos=1, retain=retain)
+
+    async def say_last(self, topic: str, payload: bytes) -> None:
+        """Publish a retained farewell if the connection still stands."""
+        with suppress(aiomqtt.MqttError, TimeoutError):
+            async with asyncio.timeout(1.0):
+                await self._client.publish(topic, payload, qos=1, retain=True)
+
+    async def subscribe(self, *filters: str) -> None:
+        """Subscribe at QoS 1. Filters must not overlap: a broker delivers once for each."""
+        await self._client.subscribe([(name, 1) for name in filters])
+
+    async def messages(self) -> AsyncIterator[Message]:
+        """Messages as they come; whoever reads acknowledges."""
+        async for message in self._client.messages:
+            payload = message.payload
+            yield Message(
+                topic=str(message.topic),
+                payload=bytes(payload) if isinstance(payload, bytes | bytearray) else b"",
+                retained=message.retain,
+                acknowledge=self._acknowledger(message.mid, message.qos),
+            )
+
+    def _acknowledger(self, message_id: int, qos: int) -> Callable[[], None]:
+        def acknowledge() -> None:
+            if qos:
+                # aiomqtt has no public manual acknowledgement (its issue 345).
+                self._client._client.ack(message_id, qos)
+
+        return acknowledge
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """What a service says of itself, retained; the last will says `offline` for it."""
+
+    topic: str
+    name: str
+
+    def payload(self, state: str, **counts: object) -> bytes:
+        """JSON of the state and the service's counters."""
+        return orjson.dumps({"service": self.name, "state": state, **counts})
+
+
+@asynccontextmanager
+async def connect(
+    settings: Settings, client_id: str, service: ServiceState | None, *, persistent: bool = False
+) -> AsyncIterator[Connection]:
+    """One connection, announced as online; `persistent` keeps the session and its queue.
+
+    Raises aiomqtt.MqttError when the broker cannot be reached or refuses.
+    """
+    will = None
+    if service is not None:
+        will = aiomqtt.Will(service.topic, service.payload("offline", lost=True), 1, True)
+    client = aiomqtt.Client(
+        hostname=settings.mqtt.hostname or "",
+        port=settings.mqtt_port,
+        username=settings.mqtt_username,
+        password=settings.mqtt_password.get_secret_value() if settings.mqtt_password else None,
+        identifier=client_id,
+        clean_session=not persistent,
+        keepalive=KEEPALIVE_S,
+        will=will,
+        tls_context=_tls(settings),
+        max_inflight_messages=PUBLISH_WINDOW,
+        logger=QUIET_LOG,
+    )
+    client.pending_calls_threshold = 10 * PUBLISH_WINDOW
+    # Set before connecting: set later, the first queued messages are acknowledged unseen.
+    client._client.manual_ack_set(True)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(client)
+        connection = Connection(client)
+        if service is not None:
+            await connection.publish(service.topic, service.payload("online"), retain=True)
+        yield connection
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.mqtt.scheme != "mqtts":
+        return None
+    return ssl.create_default_context(cafile=settings.mqtt_ca_file)
+
+
+async def keep_connected(
+    settings: Settings,
+    client_id: str,
+    service: ServiceState | None,
+    use: Callable[[Connection], Awaitable[None]],
+    *,
+    persistent: bool = False,
+) -> None:
+    """Run `use(connection)` again after every loss, until it returns by itself.
+
+    Raises DependencyUnavailableError if the broker was never reached within
+    `startup_timeout_s` (0 = try for ever).
+    """
+    loop = asyncio.get_running_loop()
+    deadline_s = loop.time() + settings.startup_timeout_s if settings.startup_timeout_s else None
+    waits_s, down, lost = full_jitter_s(), False, ""
+    while True:
+        try:
+            async with connect(settings, client_id, service, persistent=persistent) as connection:
+                if down:
+                    LOG.warning("broker %s is back", settings.mqtt_url)
+                deadline_s, waits_s, down = None, full_jitter_s(), False
+                await use(connection)
+                return
+        except* aiomqtt.MqttError as group:
+            lost = str(group.exceptions[0])
+        if deadline_s is not None and loop.time() > deadline_s:
+            raise DependencyUnavailableError(
+                f"broker {settings.mqtt_url} not reached in {settings.startup_timeout_s:g} s: {lost}"
+            )
+        if not down:
+            LOG.warning("broker %s: %s; trying again", settings.mqtt_url, lost)
+        down = True
+        await asyncio.sleep(next(waits_s))

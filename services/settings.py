@@ -1,0 +1,148 @@
+"""Settings of every service, from the environment; secrets from files or the environment.
+
+Each variable starts with TWIN_. A secret can be given as NAME or as NAME_FILE (a path, as
+container engines mount secrets). A secret that is a well-known default or shorter than 16
+characters is refused, and so is a secret file that others can read.
+"""
+
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from twin.errors import ConfigurationError, Problem
+
+WELL_KNOWN_SECRETS = frozenset(
+    {"admin", "password", "secret", "changeme", "my-super-secret-auth-token", "adminpassword"}
+)
+MINIMUM_SECRET_CHARACTERS = 16
+MQTT_DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Settings(BaseSettings):
+    """Where the outside systems are and how to log in to them."""
+
+    model_config = SettingsConfigDict(env_prefix="TWIN_", extra="ignore", frozen=True)
+
+    mqtt_url: str = Field("mqtt://127.0.0.1:1883", description="mqtt:// or mqtts:// host:port")
+    mqtt_username: str | None = None
+    mqtt_password: SecretStr | None = None
+    mqtt_password_file: Path | None = None
+    mqtt_ca_file: Path | None = None
+
+    influx_url: str | None = Field(None, description="http(s)://host:port of an InfluxDB")
+    influx_api: Literal["auto", "v1", "v2"] = "auto"
+    influx_database: str = "telemetry"
+    influx_org: str = "twin"
+    influx_username: str | None = None
+    influx_password: SecretStr | None = None
+    influx_password_file: Path | None = None
+    influx_token: SecretStr | None = None
+    influx_token_file: Path | None = None
+
+    store_url: str | None = Field(None, description="http://host:port of the embedded store")
+    store_retention_h: float = Field(24.0, gt=0)
+
+    scenario: str = "flown-2026"
+    epoch: str | None = Field(None, description="ISO 8601 UTC; replaces the scenario's epoch")
+    console_listen: str = "127.0.0.1:8080"
+    console_allowed_hosts: str = Field("", description="comma-separated, besides loopback names")
+    console_insecure: bool = Field(False, description="allow a console on a public address")
+    health_listen: str | None = Field(None, description="host:port of /healthz and /readyz")
+    state_dir: Path = Path("var")
+    startup_timeout_s: float = Field(0.0, ge=0, description="0 = retry for ever")
+
+    @field_validator("mqtt_url")
+    @classmethod
+    def _mqtt_scheme(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in MQTT_DEFAULT_PORTS or not parts.hostname:
+            raise ValueError("must be mqtt://host[:port] or mqtts://host[:port]")
+        if parts.username or parts.password:
+            raise ValueError("holds a credential; use TWIN_MQTT_USERNAME and ..._PASSWORD_FILE")
+        return url
+
+    @field_validator("influx_url", "store_url")
+    @classmethod
+    def _http_scheme(cls, url: str | None) -> str | None:
+        parts = urlsplit(url or "http://x")
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be http://host[:port] or https://host[:port]")
+        if parts.username or parts.password:
+            raise ValueError("holds a credential; use TWIN_INFLUX_TOKEN_FILE or ..._PASSWORD_FILE")
+        return url.rstrip("/") if url else None
+
+    @model_validator(mode="after")
+    def _read_secrets(self) -> Self:
+        for name in ("mqtt_password", "influx_password", "influx_token"):
+            path, value = getattr(self, f"{name}_file"), getattr(self, name)
+            if path is not None:
+                value = SecretStr(_read_secret(name, path))
+                object.__setattr__(self, name, value)
+            if value is not None:
+                _refuse_weak(name, value.get_secret_value())
+        return self
+
+    @property
+    def mqtt(self) -> SplitResult:
+        """The broker's address in parts."""
+        return urlsplit(self.mqtt_url)
+
+    @property
+    def mqtt_port(self) -> int:
+        """Port of the broker, by scheme where the address has none."""
+        return self.mqtt.port or MQTT_DEFAULT_PORTS[self.mqtt.scheme]
+
+
+def _read_secret(name: str, path: Path) -> str:
+    try:
+        mode = path.stat().st_mode & 0o077
+        text = path.read_text("utf-8").strip()
+    except OSError as error:
+        raise ValueError(f"TWIN_{name.upper()}_FILE={path}: {error.strerror}") from None
+    if mode:
+        raise ValueError(f"TWIN_{name.upper()}_FILE={path}: others can read it; chmod 600")
+    return text
+
+
+def _refuse_weak(name: str, secret: str) -> None:
+    if secret.lower() in WELL_KNOWN_SECRETS or len(secret) < MINIMUM_SECRET_CHARACTERS:
+        raise ValueError(
+            f"TWIN_{name.upper()}: a well-known default or shorter than "
+            f"{MINIMUM_SECRET_CHARACTERS} characters; run `make secrets`"
+        )
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from the environment; flags override them. Raises ConfigurationError."""
+    try:
+        given = {key: value for key, value in overrides.items() if value is not None}
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise ConfigurationError([_problem(row) for row in error.errors()]) from None
+
+
+def _problem(row: object) -> Problem:
+    assert isinstance(row, dict)
+    key = ".".join(str(part) for part in row["loc"])
+    name = f"TWIN_{key.upper()}" if key else ""
+    return Problem("environment", None, name, row["msg"].removeprefix("Value error, "))
+
+
+def host_and_port(address: str, setting: str) -> tuple[str, int]:
+    """Split `host:port`; raises ConfigurationError naming the setting."""
+    host, separator, port = address.rpartition(":")
+    if not separator or not host or not port.isdigit() or int(port) > 65535:
+        problem = Problem("environment", None, setting, f"{address!r} is not host:port (0-65535)")
+        raise ConfigurationError([problem])
+    return host.strip("[]"), int(port)
+
+
+def refuse_public_bind(host: str, setting: str, allowed: bool) -> None:
+    """Services bind to loopback unless the operator says otherwise in as many words."""
+    if host not in LOOPBACK and not allowed:
+        message = f"{host} is not a loopback address; set TWIN_CONSOLE_INSECURE=true to allow it"
+        raise ConfigurationError([Problem("environment", None, setting, message)])

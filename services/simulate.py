@@ -1,0 +1,346 @@
+"""The simulator service: steps the pure twin against the clock and publishes its reports.
+
+    clock -> environment -> step -> reports -> outbox -> MQTT -> (watermark) -> released
+
+The outbox holds every batch until the ingester says that it is stored. When it is full the
+simulation waits: time falls behind, nothing is dropped.
+"""
+
+import asyncio
+import hashlib
+import logging
+import math
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import orjson
+from twin.scenario import FleetBuild, Scenario
+
+from services.commands import CommandRefusedError, read_command, target_rows
+from services.mqtt import Connection, Message, ServiceState, keep_connected
+from services.pace import Pace
+from services.settings import Settings
+from services.topics import Topics, parse
+from services.watermark import Outbox, Owed
+from twin.environment import EnvironmentModel
+from twin.frames import FRAME_VERSION, FrameHeader, batch
+from twin.reports import encode_report, plan_shards
+from twin.rollups import ROLLUP_SHARD, encode_rollups
+from twin.sensors import Snapshot
+from twin.state import FloatArray
+from twin.step import initial_state, step
+
+LOG = logging.getLogger(__name__)
+OUTBOX_BYTES = 256 * 1024 * 1024
+PATIENCE_S = 6.0
+ROLLUP_EVERY_S = 10.0
+SENDERS_COUNT = 16
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run: the fleet at its epoch, how fast, how long."""
+
+    scenario: Scenario
+    build: FleetBuild
+    epoch_unix_s: float
+    rate: float = 1.0
+    duration_s: float = math.inf  # simulated seconds
+
+    @property
+    def run_id(self) -> str:
+        """Names (scenario, seed, epoch): the same run has the same name wherever it runs."""
+        text = self.scenario.model_dump_json() + repr(self.epoch_unix_s)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@dataclass
+class Counts:
+    """What the simulator has done so far."""
+
+    ticks: int = 0
+    frames_published: int = 0
+    frames_stored: int = 0
+    rows_published: int = 0
+    resent: int = 0
+    commands: int = 0
+    commands_refused: int = 0
+
+
+@dataclass
+class Simulator:
+    """The twin of one fleet, and what it owes to the store."""
+
+    plan: Plan
+    outbox: Outbox = field(default_factory=lambda: Outbox(OUTBOX_BYTES))
+    counts: Counts = field(default_factory=Counts)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.fleet = self.plan.build.fleet
+        self.seed = self.plan.scenario.seed
+        self.step_s = self.plan.scenario.step_s
+        self.model = EnvironmentModel(
+            self.plan.build.satrecs, self.plan.epoch_unix_s, self.plan.scenario.environment_settings
+        )
+        self.environment = self.model.at(0.0)
+        self.state = initial_state(self.fleet, self.environment, self.seed)
+        self.shards = plan_shards(self.fleet, self.step_s)
+        self.topics = Topics(self.fleet.name)
+        self.compute_limit_frac: FloatArray = np.ones(self.fleet.count)
+        self.tick = 0
+        self.pace = Pace(self.plan.rate, time.time())
+        self.changed = asyncio.Event()
+        self._published_state = np.full((self.fleet.count, 2), -1)
+        self.state_messages: dict[str, bytes] = {}
+
+    @property
+    def epoch_ns(self) -> int:
+        """The epoch, on the grid of whole microseconds that a float of seconds can carry."""
+        return round(self.plan.epoch_unix_s * 1e6) * 1000
+
+    @property
+    def time_ns(self) -> int:
+        """Simulated time of the current tick."""
+        return self.epoch_ns + round(self.tick * self.step_s * 1e9)
+
+    async def run(self) -> None:
+        """Tick until the duration is over."""
+        self.pace.start_unix_s = time.time()
+        ticks_count = self.plan.duration_s / self.step_s
+        while self.tick < ticks_count:
+            await self.pace.until(self.tick * self.step_s)
+            while self.outbox.is_full:
+                self.changed.clear()
+                await self.changed.wait()
+            if self.tick:
+                self._advance()
+            self._report()
+            self.tick += 1
+            self.counts.ticks = self.tick
+        self.done.set()
+
+    def _advance(self) -> None:
+        elapsed_s = self.tick * self.step_s
+        self.environment = self.model.at(elapsed_s)
+        self.state = step(
+            self.state, self.fleet, self.environment, self.step_s, elapsed_s, self.seed
+        )
+
+    def _report(self) -> None:
+        """Batches of every shard that is due at this tick, and now and then the roll-ups."""
+        seen = Snapshot(self.fleet, self.state, self.environment, self.seed, self.tick)
+        for shard in self.shards:
+            if shard.is_due(self.tick):
+                body = encode_report(shard, seen, self.time_ns)
+                self._put(shard.name, shard.seq(self.tick), len(shard.rows), body)
+        every_ticks = max(1, round(ROLLUP_EVERY_S / self.step_s))
+        if self.tick % every_ticks == 0:
+            body = encode_rollups(seen, self.time_ns)
+            self._put(ROLLUP_SHARD, self.tick // every_ticks, 0, body)
+        self._note_changed_states()
+        self.changed.set()
+
+    def _put(self, shard: str, seq: int, frames: int, body: bytes) -> None:
+        header = FrameHeader(
+            v=FRAME_VERSION,
+            fleet=self.fleet.name,
+            run=self.plan.run_id,
+            shard=shard,
+            seq=seq,
+            base=self.outbox.base(shard, seq),
+            t_ns=self.time_ns,
+            frames=frames,
+            lines=0,
+            crc32=0,
+        )
+        self.outbox.add(Owed(shard, seq, frames, batch(header, body)))
+        self.counts.frames_published += frames
+        self.counts.rows_published += body.count(b"\n")
+
+    def _note_changed_states(self) -> None:
+        """Retained last-known state of every satellite whose mode or host changed."""
+        now = np.column_stack([self.state.mode, self.state.host_down_s > 0.0])
+        changed = (now != self._published_state).any(axis=1)
+        self._published_state = now
+        fleet = self.fleet
+        for row in np.flatnonzero(changed).tolist():
+            self.state_messages[fleet.satellite_ids[row]] = orjson.dumps(
+                {
+                    "sat": fleet.satellite_ids[row],
+                    "name": fleet.satellite_names[row],
+                    "plane": fleet.planes[row],
+                    "preset": fleet.presets[row],
+                    "accelerator": fleet.accelerators[row],
+                    "report_interval_s": float(fleet.report_interval_s[row]),
+                    "eps_mode": int(now[row, 0]),
+                    "obc_host_state": int(now[row, 1]),
+                    "t_ns": self.time_ns,
+                }
+            )
+
+    def on_message(self, message: Message) -> bytes | None:
+        """A watermark or a command; the answer to a command is an event."""
+        message.acknowledge()
+        address = parse(message.topic)
+        if address is None:
+            return None
+        if address.lane == "wm":
+            mark = orjson.loads(message.payload)
+            if mark.get("run") == self.plan.run_id:
+                self.counts.frames_stored += self.outbox.release(address.leaf, mark["seq"])
+                self.changed.set()
+            return None
+        if message.retained:
+            return None  # a command is an act, not a state: an old one is not carried out again
+        return self._obey(address.leaf, message.payload)
+
+    def _obey(self, target: str, payload: bytes) -> bytes:
+        """Carry out a command on the physics and say what was done."""
+        event: dict[str, object] = {"t_ns": self.time_ns, "target": target}
+        try:
+            command = read_command(payload)
+            rows = target_rows(self.fleet, target)
+        except CommandRefusedError as error:
+            self.counts.commands_refused += 1
+            return orjson.dumps(event | {"kind": "command_refused", "reason": str(error)})
+        self.compute_limit_frac[rows] = command.value
+        base = self.plan.build.fleet.params
+        peak_w = base.compute_peak_w * self.compute_limit_frac
+        average_w = np.minimum(base.compute_average_w, peak_w)
+        limited = replace(base, compute_peak_w=peak_w, compute_average_w=average_w)
+        self.fleet = replace(self.fleet, params=limited)
+        self.counts.commands += 1
+        done = {"kind": "command_done", "satellites": len(rows)} | command.model_dump()
+        return orjson.dumps(event | done)
+
+    def status(self) -> dict[str, object]:
+        """Counters for the retained service state."""
+        return {
+            "fleet": self.fleet.name,
+            "run": self.plan.run_id,
+            "satellites": self.fleet.count,
+            "left_out": len(self.plan.build.left_out),
+            "rate": None if math.isinf(self.plan.rate) else self.plan.rate,
+            "time_ns": self.time_ns,
+            "ticks": self.counts.ticks,
+            "frames_published": self.counts.frames_published,
+            "frames_stored": self.counts.frames_stored,
+            "owed": self.outbox.frames_count,
+            "owed_bytes": self.outbox.bytes_count,
+            "resent": self.counts.resent,
+            "lag_s": round(self.pace.lag_s, 3),
+            "commands": self.counts.commands,
+            "commands_refused": self.counts.commands_refused,
+        }
+
+
+async def run_simulate(settings: Settings, plan: Plan, drain_s: float) -> Simulator:
+    """Simulate until the plan's duration is over or this is cancelled; then drain what is owed."""
+    simulator = Simulator(plan)
+    service = ServiceState(simulator.topics.service("simulate"), "simulate")
+
+    async def use(connection: Connection) -> None:
+        await _serve(simulator, connection, service)
+
+    client_id = f"simulate-{simulator.fleet.name}"
+    link = asyncio.create_task(keep_connected(settings, client_id, service, use))
+    clock = asyncio.create_task(simulator.run())
+    try:
+        await asyncio.wait({link, clock}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (link, clock):
+            if task.done():
+                task.result()
+    except asyncio.CancelledError:
+        LOG.info("stopping: %d frames owed", simulator.outbox.frames_count)
+    finally:
+        clock.cancel()
+        await _drain(simulator, drain_s)
+        link.cancel()
+        await asyncio.wait({link, clock})
+    return simulator
+
+
+async def _drain(simulator: Simulator, limit_s: float) -> None:
+    """Give the store a last chance to take what is owed."""
+    try:
+        async with asyncio.timeout(limit_s):
+            while simulator.outbox.frames_count or simulator.outbox.bytes_count:
+                simulator.changed.clear()
+                await simulator.changed.wait()
+    except TimeoutError:
+        LOG.warning("%d frames still owed", simulator.outbox.frames_count)
+
+
+async def _serve(simulator: Simulator, connection: Connection, service: ServiceState) -> None:
+    """One connection: send what is due, hear watermarks and commands, say how it goes."""
+    simulator.outbox.forget_sends()
+    async with _farewell(simulator, connection, service), asyncio.TaskGroup() as tasks:
+        tasks.create_task(_hear(simulator, connection))
+        tasks.create_task(_send(simulator, connection))
+        tasks.create_task(_send_states(simulator, connection))
+        while True:
+            state = service.payload("online", **simulator.status())
+            await connection.publish(service.topic, state, retain=True)
+            await asyncio.sleep(2.0)
+
+
+@asynccontextmanager
+async def _farewell(
+    simulator: Simulator, connection: Connection, service: ServiceState
+) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await connection.say_last(service.topic, service.payload("offline", **simulator.status()))
+
+
+async def _hear(simulator: Simulator, connection: Connection) -> None:
+    await connection.subscribe(simulator.topics.watermark(), simulator.topics.command())
+    async for message in connection.messages():
+        event = simulator.on_message(message)
+        if event is not None:
+            await connection.publish(simulator.topics.event(), event)
+
+
+async def _send(simulator: Simulator, connection: Connection) -> None:
+    """Send batches in order, a bounded number at once; again those that seem lost."""
+    loop = asyncio.get_running_loop()
+    slots = asyncio.Semaphore(SENDERS_COUNT)
+
+    async def one(owed: Owed) -> None:
+        try:
+            await connection.publish(simulator.topics.telemetry(owed.shard), owed.payload)
+        finally:
+            slots.release()
+
+    async with asyncio.TaskGroup() as tasks:
+        while True:
+            simulator.changed.clear()
+            for owed in list(simulator.outbox.due(loop.time(), PATIENCE_S)):
+                await slots.acquire()
+                simulator.counts.resent += int(owed.sends_count > 0)
+                owed.sent_s = loop.time()
+                owed.sends_count += 1
+                tasks.create_task(one(owed))
+            try:
+                async with asyncio.timeout(1.0):
+                    await simulator.changed.wait()
+            except TimeoutError:
+                continue
+
+
+async def _send_states(simulator: Simulator, connection: Connection) -> None:
+    """Retained states when there is nothing more urgent; the newest of a satellite wins."""
+    while True:
+        pending, simulator.state_messages = simulator.state_messages, {}
+        for satellite, payload in pending.items():
+            try:
+                await connection.publish(simulator.topics.state(satellite), payload, retain=True)
+            except BaseException:
+                simulator.state_messages = pending | simulator.state_messages
+                raise
+        await asyncio.sleep(0.5)

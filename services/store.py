@@ -1,0 +1,254 @@
+"""The door to the time-series store: InfluxDB 1.x, 2.x and 3.x, or our embedded store.
+
+The portable pair on every InfluxDB is line protocol in and InfluxQL out (`/query?db=`). Rows
+go in through `influxdb-client` where the server has `/api/v2/write` (1.8 and later), and
+through `/write?db=` on 1.6 and 1.7, which do not. Numbers are floats but for states, and the
+time stamp is the satellite's own, so writing a row twice changes nothing.
+"""
+
+import logging
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Protocol, Self
+
+import aiohttp
+import orjson
+from influxdb_client.client.exceptions import InfluxDBError
+from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
+from influxdb_client.rest import ApiException
+
+from services.settings import Settings
+from twin.channels import BUS_MEASUREMENT, by_name
+
+LOG = logging.getLogger(__name__)
+Series = dict[str, list[float | int | None]]
+REQUEST_TIMEOUT_S = 20.0
+REJECTED = frozenset({400, 413, 422})
+"""HTTP answers that say the rows themselves are at fault; anything else is retried."""
+
+
+class StoreUnavailableError(Exception):
+    """The store did not take the rows now; try again later."""
+
+
+class RejectedRowsError(Exception):
+    """The store refuses these rows and would refuse them again."""
+
+
+class Store(Protocol):
+    """What the services ask of a store; both stores answer the same questions."""
+
+    async def __aenter__(self) -> Self:
+        """Open connections."""
+
+    async def __aexit__(self, kind: object, error: object, trace: object) -> None:
+        """Close them."""
+
+    async def prepare(self) -> None:
+        """Make the database if it is not there. Raises StoreUnavailableError."""
+
+    async def write(self, lines: bytes) -> None:
+        """Durable when it returns. Raises StoreUnavailableError or RejectedRowsError."""
+
+    async def series(
+        self, sat: str, channels: list[str], start_ns: int, stop_ns: int, max_points: int
+    ) -> Series:
+        """`time_ns` and one list per channel of a satellite, in time order."""
+
+    async def frames_per_satellite(self, fleet: str, start_ns: int, stop_ns: int) -> dict[str, int]:
+        """Rows of sat_state for each satellite, start and stop included."""
+
+
+def open_store(settings: Settings) -> Store:
+    """The store that the settings name: the embedded one if `store_url` is set."""
+    if settings.store_url:
+        return EmbeddedStore(settings.store_url)
+    if settings.influx_url:
+        return InfluxStore(settings)
+    raise StoreUnavailableError("no store: set TWIN_INFLUX_URL")
+
+
+class _HttpStore:
+    """An HTTP session with one time-out and one way to turn failures into our two errors."""
+
+    def __init__(self, url: str, headers: dict[str, str]) -> None:
+        self.url = url
+        self._headers = headers
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
+        self._session = await self._stack.enter_async_context(
+            aiohttp.ClientSession(headers=self._headers, timeout=timeout)
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _call(
+        self, method: str, path: str, params: dict[str, str], data: bytes | None = None
+    ) -> bytes:
+        try:
+            async with self._session.request(
+                method, self.url + path, params=params, data=data
+            ) as answer:
+                body = await answer.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise StoreUnavailableError(f"{self.url}: {error!r}") from None
+        if answer.status in REJECTED:
+            raise RejectedRowsError(f"{answer.status}: {body[:200].decode(errors='replace')}")
+        if answer.status >= 300:
+            text = body[:200].decode(errors="replace").strip()
+            raise StoreUnavailableError(f"{self.url}: {answer.status} {text}")
+        return body
+
+
+class InfluxStore(_HttpStore):
+    """InfluxDB: which write call it has is asked once, of the server itself."""
+
+    def __init__(self, settings: Settings) -> None:
+        if not settings.influx_url:
+            raise StoreUnavailableError("TWIN_INFLUX_URL is not set")
+        super().__init__(settings.influx_url, _authorization(settings))
+        self._settings = settings
+        self._v2: InfluxDBClientAsync | None = None
+
+    async def prepare(self) -> None:
+        """Learn the server's version and make the 1.x database; 2.x buckets are made by set-up."""
+        version = await self._version()
+        wants_v2 = self._settings.influx_api == "v2"
+        if self._settings.influx_api == "auto":
+            wants_v2 = not version.startswith(("1.6", "1.7"))
+        if wants_v2:
+            self._v2 = await self._stack.enter_async_context(self._v2_client())
+        if version.startswith("1."):
+            name = self._settings.influx_database
+            await self._call("POST", "/query", {"q": f'CREATE DATABASE "{name}"'})
+        LOG.info("store: InfluxDB %s, write API v%d", version, 2 if wants_v2 else 1)
+
+    async def _version(self) -> str:
+        try:
+            async with self._session.get(self.url + "/ping") as answer:
+                return answer.headers.get("X-Influxdb-Version", "unknown").lstrip("v")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise StoreUnavailableError(f"{self.url}: {error!r}") from None
+
+    def _v2_client(self) -> InfluxDBClientAsync:
+        token = self._settings.influx_token
+        secret = token.get_secret_value() if token else ""
+        return InfluxDBClientAsync(
+            self.url,
+            secret,
+            org=self._settings.influx_org,
+            timeout=int(REQUEST_TIMEOUT_S * 1000),
+        )
+
+    async def write(self, lines: bytes) -> None:
+        """Write rows of line protocol with nanosecond stamps."""
+        if self._v2 is None:
+            database = self._settings.influx_database
+            await self._call("POST", "/write", {"db": database, "precision": "ns"}, lines)
+            return
+        try:
+            await self._v2.write_api().write(bucket=self._settings.influx_database, record=lines)
+        except (ApiException, InfluxDBError) as error:
+            status = getattr(error, "status", None)
+            if status in REJECTED:
+                raise RejectedRowsError(f"{status}: {error.message}") from None
+            raise StoreUnavailableError(f"{self.url}: {status} {error.message}") from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise StoreUnavailableError(f"{self.url}: {error!r}") from None
+
+    async def query(self, influxql: str) -> list[dict[str, object]]:
+        """Series of one InfluxQL statement, as the server's JSON gives them."""
+        params = {"db": self._settings.influx_database, "epoch": "ns", "q": influxql}
+        answer = orjson.loads(await self._call("GET", "/query", params))
+        result = answer["results"][0]
+        if "error" in result:
+            raise RejectedRowsError(str(result["error"]))
+        series: list[dict[str, object]] = result.get("series", [])
+        return series
+
+    async def series(
+        self, sat: str, channels: list[str], start_ns: int, stop_ns: int, max_points: int
+    ) -> Series:
+        """Means of floats and last values of states over equal intervals."""
+        every_ns = max(1_000_000_000, (stop_ns - start_ns) // max_points)
+        cells = ",".join(
+            f'{"last" if by_name()[name].is_integer else "mean"}("{name}")' for name in channels
+        )
+        answer = await self.query(
+            f'SELECT {cells} FROM "{BUS_MEASUREMENT}" WHERE "sat" = \'{_quoted(sat)}\''
+            f" AND time >= {start_ns} AND time <= {stop_ns}"
+            f" GROUP BY time({every_ns}ns) fill(none)"
+        )
+        rows = answer[0]["values"] if answer else []
+        assert isinstance(rows, list)
+        columns = list(zip(*rows, strict=True)) or [()] * (len(channels) + 1)
+        return {
+            name: list(column) for name, column in zip(["time_ns", *channels], columns, strict=True)
+        }
+
+    async def frames_per_satellite(self, fleet: str, start_ns: int, stop_ns: int) -> dict[str, int]:
+        """Counts of tm_seq, which every frame carries."""
+        answer = await self.query(
+            f'SELECT count("tm_seq") FROM "{BUS_MEASUREMENT}" WHERE "fleet" = \'{_quoted(fleet)}\''
+            f' AND time >= {start_ns} AND time <= {stop_ns} GROUP BY "sat"'
+        )
+        return {row["tags"]["sat"]: row["values"][0][1] for row in answer}  # type: ignore[index]
+
+
+class EmbeddedStore(_HttpStore):
+    """Our own store process (`services/embedded_store.py`), over loopback HTTP."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, {})
+
+    async def prepare(self) -> None:
+        """Nothing to make; only ask whether it is there."""
+        await self._call("GET", "/healthz", {})
+
+    async def write(self, lines: bytes) -> None:
+        """Write rows of line protocol with nanosecond stamps."""
+        await self._call("POST", "/write", {}, lines)
+
+    async def series(
+        self, sat: str, channels: list[str], start_ns: int, stop_ns: int, max_points: int
+    ) -> Series:
+        """Means of floats and last values of states over equal intervals."""
+        question = {
+            "sat": sat,
+            "channels": ",".join(channels),
+            "start_ns": str(start_ns),
+            "stop_ns": str(stop_ns),
+            "max_points": str(max_points),
+        }
+        answer: Series = orjson.loads(await self._call("GET", "/series", question))
+        return answer
+
+    async def frames_per_satellite(self, fleet: str, start_ns: int, stop_ns: int) -> dict[str, int]:
+        """Rows of sat_state for each satellite."""
+        question = {"fleet": fleet, "start_ns": str(start_ns), "stop_ns": str(stop_ns)}
+        answer: dict[str, int] = orjson.loads(await self._call("GET", "/frames", question))
+        return answer
+
+
+def _authorization(settings: Settings) -> dict[str, str]:
+    """`Token T` for 2.x and 3.x; basic credentials for 1.x; nothing where none is given."""
+    if settings.influx_token:
+        return {"Authorization": f"Token {settings.influx_token.get_secret_value()}"}
+    if settings.influx_username and settings.influx_password:
+        password = settings.influx_password.get_secret_value()
+        return {"Authorization": aiohttp.BasicAuth(settings.influx_username, password).encode()}
+    return {}
+
+
+def _quoted(text: str) -> str:
+    """A string inside single quotes of InfluxQL."""
+    return text.replace("\\", "\\\\").replace("'", "\\'")

@@ -1,0 +1,61 @@
+"""MQTT topics: the only place that knows how they are spelled.
+
+fleet/v1/<fleet>/tlm/<shard>      batches of line protocol, QoS 1
+fleet/v1/<fleet>/state/<sat>      retained last-known state of one satellite, on change
+fleet/v1/<fleet>/cmd/<target>     commands: a satellite id, a plane or `all`
+fleet/v1/<fleet>/event            what was done and what happened
+fleet/v1/<fleet>/wm/<shard>       retained: stored without a gap up to this sequence number
+fleet/v1/<fleet>/service/<name>   retained: a service is online, draining or offline (last will)
+"""
+
+from dataclasses import dataclass
+
+ROOT = "fleet/v1"
+
+
+@dataclass(frozen=True)
+class Topics:
+    """Topics of one fleet; `+` gives the filters over every fleet."""
+
+    fleet: str = "+"
+
+    def telemetry(self, shard: str = "+") -> str:
+        """Batches of one shard."""
+        return f"{ROOT}/{self.fleet}/tlm/{shard}"
+
+    def state(self, satellite: str = "+") -> str:
+        """Last-known state of one satellite."""
+        return f"{ROOT}/{self.fleet}/state/{satellite}"
+
+    def command(self, target: str = "+") -> str:
+        """Commands to one target."""
+        return f"{ROOT}/{self.fleet}/cmd/{target}"
+
+    def event(self) -> str:
+        """Events of the fleet."""
+        return f"{ROOT}/{self.fleet}/event"
+
+    def watermark(self, shard: str = "+") -> str:
+        """Stored-up-to marks of one shard."""
+        return f"{ROOT}/{self.fleet}/wm/{shard}"
+
+    def service(self, name: str = "+") -> str:
+        """State of one service."""
+        return f"{ROOT}/{self.fleet}/service/{name}"
+
+
+@dataclass(frozen=True)
+class Address:
+    """A received topic in parts."""
+
+    fleet: str
+    lane: str  # tlm, state, cmd, event, wm, service
+    leaf: str  # shard, satellite, target or service; empty for event
+
+
+def parse(topic: str) -> Address | None:
+    """The parts of a topic of ours; None for anything else."""
+    parts = topic.split("/")
+    if parts[:2] != ROOT.split("/") or len(parts) not in {4, 5}:
+        return None
+    return Address(parts[2], parts[3], parts[4] if len(parts) == 5 else "")

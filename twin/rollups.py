@@ -1,0 +1,126 @@
+"""Roll-ups of the fleet and of each plane, so that no dashboard has to read every satellite.
+
+Written by the service with its own batches, never by the database: the numbers are the same in
+every store. The fields are listed once, here; dashboards take their names from FIELDS.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from twin.channels import BUS_CHANNELS, FLEET_MEASUREMENT, PLANE_MEASUREMENT
+from twin.frames import FieldLayout, encode_rows, row_template
+from twin.sensors import Snapshot, bus_telemetry
+from twin.state import FloatArray, IntArray
+
+ROLLUP_SHARD: Final = "rollup"
+PENUMBRA_FRAC: Final = 0.999  # in eclipse = any part of the Sun hidden
+
+Reduce = Callable[[FloatArray, IntArray, int], FloatArray]
+
+
+def _sum(values: FloatArray, group: IntArray, groups_count: int) -> FloatArray:
+    weights = np.nan_to_num(values)
+    return np.bincount(group, weights, groups_count).astype(np.float64)
+
+
+def _mean(values: FloatArray, group: IntArray, groups_count: int) -> FloatArray:
+    """Mean of the values that are there; nan where none is."""
+    count = _sum((~np.isnan(values)).astype(np.float64), group, groups_count)
+    with np.errstate(invalid="ignore"):
+        return _sum(values, group, groups_count) / count
+
+
+def _max(values: FloatArray, group: IntArray, groups_count: int) -> FloatArray:
+    """Largest of the values that are there; nan where none is."""
+    largest = np.full(groups_count, -np.inf)
+    np.fmax.at(largest, group, values)
+    return np.where(np.isneginf(largest), np.nan, largest)
+
+
+def _min(values: FloatArray, group: IntArray, groups_count: int) -> FloatArray:
+    return -_max(-values, group, groups_count)
+
+
+def _count(test: Callable[[FloatArray], np.ndarray[tuple[int], np.dtype[np.bool_]]]) -> Reduce:
+    def count(values: FloatArray, group: IntArray, groups_count: int) -> FloatArray:
+        return _sum(test(values).astype(np.float64), group, groups_count)
+
+    return count
+
+
+FIELDS: Final[dict[str, tuple[str, Reduce, int]]] = {
+    # field: channel, how it is reduced, decimals
+    "sats_count": ("tm_seq", _count(lambda seq: ~np.isnan(seq)), 0),
+    "sunlit_count": ("orb_sunlit_frac", _count(lambda lit: lit >= PENUMBRA_FRAC), 0),
+    "eclipse_count": ("orb_sunlit_frac", _count(lambda lit: lit < PENUMBRA_FRAC), 0),
+    "in_saa_count": ("orb_in_saa", _count(lambda inside: inside > 0.0), 0),
+    "nominal_count": ("sat_health", _count(lambda health: health == 0.0), 0),
+    "warning_count": ("sat_health", _count(lambda health: health == 1.0), 0),
+    "critical_count": ("sat_health", _count(lambda health: health == 2.0), 0),
+    "compute_w": ("eps_compute_w", _sum, 1),
+    "array_w": ("eps_array_w", _sum, 1),
+    "soc_mean_pct": ("eps_soc_pct", _mean, 2),
+    "soc_min_pct": ("eps_soc_pct", _min, 2),
+    "die_max_t_c": ("tcs_die_max_t_c", _max, 2),
+    "dose_rate_max_rad_day": ("rad_dose_rate_rad_day", _max, 4),
+    "goodput_mean_pct": ("job_goodput_pct", _mean, 3),
+    "tokens_s": ("job_tokens_s", _sum, 1),
+    "backlog_gb": ("gnd_backlog_gb", _sum, 4),
+}
+"""Roll-up fields of fleet_state and plane_state."""
+
+LAYOUT: Final = FieldLayout(
+    floats=tuple(FIELDS),
+    integers=(),
+    decimals=np.array([decimals for _, _, decimals in FIELDS.values()]),
+)
+
+
+def encode_rollups(seen: Snapshot, time_ns: int) -> bytes:
+    """Line protocol of one fleet_state row and one plane_state row per plane."""
+    fleet = seen.fleet
+    floats, states = bus_telemetry(np.arange(fleet.count), seen, seq=0)
+    columns = _columns()
+    values = {
+        channel: (floats if index >= 0 else states.astype(np.float64))[:, abs(index) - 1]
+        for channel, index in columns.items()
+    }
+    whole = np.zeros(fleet.count, dtype=np.int64)
+    planes, plane_of = _planes(fleet.planes)
+    fleet_head = row_template(FLEET_MEASUREMENT, {"fleet": fleet.name})
+    plane_heads = [
+        row_template(PLANE_MEASUREMENT, {"fleet": fleet.name, "plane": plane}) for plane in planes
+    ]
+    return _rows([fleet_head], values, whole, time_ns) + _rows(
+        plane_heads, values, plane_of, time_ns
+    )
+
+
+def _rows(
+    heads: list[bytes], values: dict[str, FloatArray], group: IntArray, time_ns: int
+) -> bytes:
+    table = [reduce(values[name], group, len(heads)) for name, reduce, _ in FIELDS.values()]
+    no_states = np.zeros((len(heads), 0), dtype=np.int64)
+    return encode_rows(heads, LAYOUT, np.column_stack(table), no_states, time_ns)
+
+
+@lru_cache(maxsize=1)
+def _columns() -> dict[str, int]:
+    """Where each channel stands: +k is float column k-1, -k is state column k-1."""
+    floats = [channel.name for channel in BUS_CHANNELS if not channel.is_integer]
+    states = [channel.name for channel in BUS_CHANNELS if channel.is_integer]
+    wanted = {name for name, _, _ in FIELDS.values()}
+    return {
+        name: floats.index(name) + 1 if name in floats else -states.index(name) - 1
+        for name in wanted
+    }
+
+
+@lru_cache(maxsize=4)
+def _planes(planes: tuple[str, ...]) -> tuple[tuple[str, ...], IntArray]:
+    """Plane names in order, and the index of each satellite's plane."""
+    names, index = np.unique(np.array(planes), return_inverse=True)
+    return tuple(names.tolist()), index.astype(np.int64)
