@@ -1,0 +1,250 @@
+"""A scenario: YAML text in, a fleet in SI arrays out. Text comes through `read_text`; no I/O.
+
+`load_scenario` checks everything that does not need the epoch or the elements and reports all
+problems at once; `build_fleet` reads elements, makes the orbits and the arrays.
+"""
+
+import hashlib
+import posixpath
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import ValidationError
+
+from twin.errors import ConfigurationError, Problem
+from twin.located_yaml import (
+    Location,
+    Places,
+    Vocabulary,
+    dotted,
+    load_mapping,
+    nearest,
+    place_of,
+    problems_of,
+)
+from twin.preset_library import accelerator_profiles, load_preset
+from twin.preset_values import PresetValues
+from twin.scenario_model import (
+    KEY_NAMES,
+    KEY_RANGES,
+    EnvironmentKeys,
+    Group,
+    ScenarioKeys,
+    parse_utc,
+)
+
+ReadText = Callable[[str], str]
+MAX_EXTENDS: Final = 8
+_WORDS: Final = Vocabulary(KEY_NAMES, KEY_RANGES)
+
+
+@dataclass(frozen=True)
+class ScenarioGroup:
+    """One group of satellites with its preset resolved."""
+
+    index: int
+    keys: Group
+    values: PresetValues
+    elements_path: str | None
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A checked scenario. `epoch_unix_s` is None for `epoch: now`."""
+
+    file: str
+    name: str
+    description: str
+    epoch_unix_s: float | None
+    seed: int
+    step_s: float
+    environment: EnvironmentKeys
+    groups: tuple[ScenarioGroup, ...]
+    digest: str  # sha256 of the texts, hexadecimal: names a run
+    places: Places
+
+    def problem(self, location: Location, message: str) -> Problem:
+        """A problem at a key of this scenario."""
+        return Problem(*place_of(location, self.places), dotted(location), message)
+
+
+def load_scenario(path: str, read_text: ReadText) -> Scenario:
+    """Read, follow `extends`, check. Raises ConfigurationError with all problems, located.
+
+    `read_text(path)` gives the text of a file or raises OSError or ValueError; paths inside a
+    file are relative to that file.
+    """
+    texts: dict[str, str] = {}
+    data, places = _layers(path, read_text, texts, ())
+    try:
+        keys = ScenarioKeys.model_validate(data)
+    except ValidationError as error:
+        problems = problems_of(error, places, _WORDS)
+        # a fault elsewhere must not hide those of overrides
+        problems += _override_problems(data, places)
+        raise ConfigurationError(_in_order(problems)) from None
+    groups, problems = _resolved_groups(keys, places)
+    problems += _semantic_problems(keys, places)
+    if problems:
+        raise ConfigurationError(_in_order(problems))
+    epoch = None if keys.epoch == "now" else parse_utc(keys.epoch).timestamp()
+    return Scenario(
+        file=path,
+        name=keys.name,
+        description=keys.description,
+        epoch_unix_s=epoch,
+        seed=keys.seed,
+        step_s=keys.step_s,
+        environment=keys.environment,
+        groups=tuple(groups),
+        digest=_digest(texts),
+        places=places,
+    )
+
+
+def relative_path(place: str, target: str) -> str:
+    """`target` as written in the file `place`, from where `place` itself is named."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(place), target))
+
+
+def _layers(
+    path: str, read_text: ReadText, texts: dict[str, str], chain: tuple[str, ...]
+) -> tuple[dict[str, object], Places]:
+    """The mapping of a file laid over those it extends; places remember which file said what."""
+    try:
+        text = read_text(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigurationError([Problem(path, None, "", f"cannot be read: {reason}")]) from None
+    data, places = load_mapping(text, path)
+    texts[path] = text
+    if "extends" not in data:
+        return data, places
+    target = data.pop("extends")
+    where = places[("extends",)]
+    if not isinstance(target, str) or not target:
+        message = f"must be a file name, got {target!r}"
+        raise ConfigurationError([Problem(*where, "extends", message)])
+    base = relative_path(path, target)
+    seen = (*chain, path)
+    if base in seen:
+        cycle = " -> ".join((*seen[seen.index(base) :], base))
+        raise ConfigurationError([Problem(*where, "extends", f"cycle: {cycle}")])
+    if len(seen) >= MAX_EXTENDS:
+        message = f"deeper than the {MAX_EXTENDS} files allowed"
+        raise ConfigurationError([Problem(*where, "extends", message)])
+    below, below_places = _layers(base, read_text, texts, seen)
+    return _laid_over(data, places, below, below_places)
+
+
+def _laid_over(
+    data: dict[str, object], places: Places, below: dict[str, object], below_places: Places
+) -> tuple[dict[str, object], Places]:
+    """Top-level keys replace those below; `environment` is merged key by key."""
+    merged = {**below, **data}
+    kept = {at: where for at, where in below_places.items() if not at or at[0] not in data}
+    upper, lower = data.get("environment"), below.get("environment")
+    if isinstance(upper, dict) and isinstance(lower, dict):
+        merged["environment"] = {**lower, **upper}
+        kept |= {at: where for at, where in below_places.items() if at[:1] == ("environment",)}
+    return merged, {**kept, **places}
+
+
+def _resolved_groups(
+    keys: ScenarioKeys, places: Places
+) -> tuple[list[ScenarioGroup], list[Problem]]:
+    groups, problems = [], []
+    for index, group in enumerate(keys.fleet):
+        values, wrong = _values(group.preset, group.overrides, index, places)
+        problems += wrong
+        path = None
+        if group.elements is not None:
+            file, _ = place_of(("fleet", index, "elements", "file"), places)
+            path = relative_path(file, group.elements.file)
+        if values is not None:
+            groups.append(ScenarioGroup(index, group, values, path))
+    return groups, problems
+
+
+def _values(
+    preset: str, overrides: dict[str, object], index: int, places: Places
+) -> tuple[PresetValues | None, list[Problem]]:
+    """The preset's values with a group's overrides, or what is wrong with them."""
+    at: Location = ("fleet", index, "overrides")
+    wrong: list[Problem] = []
+    values = None
+    try:
+        plain = load_preset(preset).values.model_dump()
+        values = PresetValues.model_validate({**plain, **overrides})
+    except ValidationError as error:
+        for one in problems_of(error, _below(at, places), _WORDS):
+            key = ".".join(part for part in (dotted(at), one.key) if part)
+            hint = one.message
+            if hint.startswith("unknown key"):
+                hint = f"unknown key; {nearest(one.key, KEY_NAMES['overrides'])}"
+            wrong.append(Problem(one.file, one.line, key, hint))
+    name = overrides.get("accelerator")
+    if isinstance(name, str) and name not in accelerator_profiles():
+        hint = nearest(name, list(accelerator_profiles()))
+        here = (*at, "accelerator")
+        message = f"unknown accelerator {name!r}; {hint}"
+        wrong.append(Problem(*place_of(here, places), dotted(here), message))
+    return values, wrong
+
+
+def _below(at: Location, places: Places) -> Places:
+    """Places below `at`, relative to it."""
+    found = {one[len(at) :]: where for one, where in places.items() if one[: len(at)] == at}
+    return found | {(): place_of(at, places)}
+
+
+def _override_problems(data: dict[str, object], places: Places) -> list[Problem]:
+    """Faults of overrides in a file that is faulty elsewhere too."""
+    problems: list[Problem] = []
+    fleet = data.get("fleet")
+    for index, group in enumerate(fleet if isinstance(fleet, list) else []):
+        try:
+            one = Group.model_validate(group)
+        except ValidationError as error:
+            if any(
+                detail["loc"][:1] in ((), ("preset",), ("overrides",)) for detail in error.errors()
+            ):
+                continue
+            preset, overrides = str(group["preset"]), dict(group.get("overrides", {}))
+        else:
+            preset, overrides = one.preset, one.overrides
+        problems += _values(preset, overrides, index, places)[1]
+    return problems
+
+
+def _semantic_problems(keys: ScenarioKeys, places: Places) -> list[Problem]:
+    """Rules between keys: distinct group ids, report intervals on the grid of steps."""
+    problems = []
+    first: dict[str, int] = {}
+    for index, group in enumerate(keys.fleet):
+        before = first.setdefault(group.id, index)
+        at: Location = ("fleet", index, "id")
+        if before != index:
+            _, line = place_of(("fleet", before, "id"), places)
+            message = f"duplicate id {group.id!r}, first at line {line}; ids must differ"
+            problems.append(Problem(*place_of(at, places), dotted(at), message))
+        steps = group.report_interval_s / keys.step_s
+        if steps < 1 or abs(steps - round(steps)) > 1e-9:
+            at = ("fleet", index, "report_interval_s")
+            message = (
+                f"{group.report_interval_s:g} is not a whole multiple of step_s {keys.step_s:g}"
+            )
+            problems.append(Problem(*place_of(at, places), dotted(at), message))
+    return problems
+
+
+def _in_order(problems: list[Problem]) -> list[Problem]:
+    return sorted(set(problems), key=lambda one: (one.file, one.line or 0, one.key))
+
+
+def _digest(texts: dict[str, str]) -> str:
+    whole = hashlib.sha256()
+    for text in texts.values():
+        whole.update(hashlib.sha256(text.encode()).digest())
+    return whole.hexdigest()

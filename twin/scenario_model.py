@@ -1,0 +1,124 @@
+"""What a scenario file may say, key by key, in operators' units, with its bounds."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pydantic import BaseModel, Field, field_validator, model_validator
+
+from twin.elements import FORMATS
+from twin.orbit_spec import ORBIT_NAMES, ORBIT_RANGES, OrbitSpec
+from twin.preset_library import list_presets, unknown_preset
+from twin.preset_values import PresetValues, StrictModel, allowed_ranges
+
+_ID_PATTERN: Final = r"^[A-Za-z][A-Za-z0-9_]*$"
+EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+class EnvironmentKeys(StrictModel):
+    """Sun and Earth; defaults and sources as in twin.environment."""
+
+    solar_w_m2: float = Field(default=1361.0, ge=0, le=2000)
+    earth_ir_w_m2: float = Field(default=237.0, ge=0, le=500)
+    albedo_frac: float = Field(default=0.30, ge=0, le=1)
+
+
+class ElementsKeys(StrictModel):
+    """Catalogued orbits from a file beside the scenario."""
+
+    file: str = Field(min_length=1, max_length=500)
+    format: str = "auto"
+    max_age_days: float = Field(default=30.0, gt=0, le=3650)
+    select: list[str | int] | None = Field(default=None, min_length=1)
+
+    @field_validator("format")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in FORMATS:
+            raise ValueError(f"unknown format {value!r}; allowed: {', '.join(FORMATS)}")
+        return value
+
+
+class Group(StrictModel):
+    """Satellites of one kind: a preset, where they fly, and what is different about them."""
+
+    id: str = Field(pattern=_ID_PATTERN, max_length=64)
+    preset: str
+    overrides: dict[str, Any] = Field(default_factory=dict)
+    elements: ElementsKeys | None = None
+    orbit: OrbitSpec | None = None
+    report_interval_s: float = Field(default=1.0, gt=0, le=3600)
+
+    @field_validator("preset")
+    @classmethod
+    def _exists(cls, value: str) -> str:
+        if value not in list_presets():
+            raise ValueError(unknown_preset(value))
+        return value
+
+    @model_validator(mode="after")
+    def _one_orbit(self) -> "Group":
+        if self.elements is not None and self.orbit is not None:
+            raise ValueError("give elements or orbit, not both")
+        return self
+
+
+class ScenarioKeys(StrictModel):
+    """The whole file after `extends` has been followed."""
+
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=64)
+    description: str = ""
+    epoch: str = "now"
+    seed: int = Field(default=1, ge=0, le=2**63 - 1)
+    step_s: float = Field(default=1.0, gt=0, le=60)
+    environment: EnvironmentKeys = EnvironmentKeys()
+    fleet: list[Group] = Field(min_length=1, max_length=500)
+
+    @field_validator("epoch")
+    @classmethod
+    def _instant(cls, value: str) -> str:
+        if value != "now":
+            parse_utc(value)
+        return value
+
+
+def parse_utc(text: str) -> datetime:
+    """An ISO 8601 instant that says UTC. Raises ValueError with what is allowed."""
+    years = f"from {EARLIEST.year} to {LATEST.year}"
+    allowed = f"allowed: now, or ISO UTC such as 2026-04-30T12:00:00Z {years}"
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not an instant; {allowed}") from None
+    if instant.utcoffset() is None or instant.utcoffset():
+        raise ValueError(f"{text!r} does not say UTC; {allowed}")
+    if not EARLIEST <= instant <= LATEST:
+        raise ValueError(f"{text!r} is out of range; {allowed}")
+    return instant
+
+
+def utc_text(epoch_unix_s: float) -> str:
+    """2026-04-30T12:00:00Z"""
+    return datetime.fromtimestamp(round(epoch_unix_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _names() -> dict[str, list[str]]:
+    models: dict[str, type[BaseModel]] = {
+        "environment": EnvironmentKeys,
+        "elements": ElementsKeys,
+        "fleet": Group,
+        "overrides": PresetValues,
+    }
+    names = {key: list(model.model_fields) for key, model in models.items()}
+    return {**ORBIT_NAMES, **names, "": [*ScenarioKeys.model_fields, "extends"]}
+
+
+def _ranges() -> dict[str, str]:
+    found = dict(ORBIT_RANGES)
+    for model in (ScenarioKeys, EnvironmentKeys, ElementsKeys, Group, PresetValues):
+        found.update(allowed_ranges(model))
+    return found
+
+
+KEY_NAMES: Final = _names()
+KEY_RANGES: Final = _ranges()
