@@ -26,7 +26,7 @@ def sunlit_frac(
     ellipsoid into a sphere and keeps straight rays straight; it moves shadow edges by seconds
     in low orbit and by up to 76 s at the edges of a dawn-dusk eclipse season. With False the
     Earth is a sphere of the equatorial radius. Against the exact two-disc overlap the straight
-    limb costs below 0.001 in low orbit, 0.004 in geostationary orbit. No atmosphere (refraction
+    limb costs about 0.001 in low orbit, 0.004 in geostationary orbit. No atmosphere (refraction
     and absorption soften real edges by about a second). A nan position gives nan.
     """
     stretch = 1.0 / (1.0 - EARTH_FLATTENING_FRAC) if oblate else 1.0

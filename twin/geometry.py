@@ -74,7 +74,7 @@ def geodetic_point(position_teme_m: FloatArray, sidereal_rad: float) -> Geodetic
 
     Longitude is right ascension minus Greenwich mean sidereal time. Latitude by Bowring 1976
     (Survey Review 23, 323), one step from the reduced latitude tan t = (a/b) z/p:
-    tan phi = (z + e'^2 b sin^3 t) / (p - e^2 a cos^3 t); error below 1e-7 deg up to 10,000 km.
+    tan phi = (z + e'^2 b sin^3 t) / (p - e^2 a cos^3 t); error below 1e-6 deg up to 10,000 km.
     Height h = p cos phi + z sin phi - a sqrt(1 - e^2 sin^2 phi). Sub-point within 100 m of
     ITRS (polar motion and UT1 - UTC are left out). Not valid within 50 km of the centre.
     """

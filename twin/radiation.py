@@ -133,7 +133,8 @@ def dose_rate_rad_s(proton_flux: FloatArray, shield_dose_frac: FloatArray) -> Fl
 
     Validity: behind 8 mm of aluminium or more; thinner shields are electron-dominated and enter
     only through `shield_dose_frac` (dose behind the shield over dose behind 10 mm Al). Gives
-    121-159 rad/yr at 650 km sun-synchronous, where arXiv:2511.19468 has about 150.
+    172 rad/yr at 650 km sun-synchronous (AP8 at solar minimum), where arXiv:2511.19468 has about
+    150 and AP8 at solar maximum 121.
     """
     return proton_flux * (shield_dose_frac / PROTONS_PER_RAD_CM2)
 
