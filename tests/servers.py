@@ -185,6 +185,8 @@ def mosquitto_server(
             text = rendered_listener(conf_text, chosen)
             if "log_dest" not in text:
                 text += "log_dest stderr\n"
+            if "log_type" in text:  # readiness is told at this level
+                text += "log_type information\n"
             conf.write_text(text)
             process, lines, ready = _start(
                 (program, "-c", str(conf)), home, re.compile(r"mosquitto version \S+ running")
