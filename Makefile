@@ -1,0 +1,59 @@
+# Two commands matter: `make up` starts the twin, `make test` runs every test.
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime-installed
+DEV := $(VENV)/.dev-installed
+
+.PHONY: help install up test check format lint types imports fresh generate secrets images debian clean
+
+help: ## Say what there is
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(RUNTIME) ## Install what the twin needs into .venv; nothing else
+
+up: $(RUNTIME) ## Install, then start the twin with no servers and print the console's address
+	@exec $(BIN)/twin up $(ARGS)
+
+test: $(DEV) debian ## Install what the tests need and run the whole suite
+	$(BIN)/pytest $(ARGS)
+
+check: $(DEV) debian ## The whole gate: format, lint, types, import rules, generated files, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/generate.py --check
+	$(BIN)/pytest $(ARGS)
+
+format: $(DEV) ## Format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+generate: $(DEV) ## Render docs and dashboards from the dictionaries
+	$(BIN)/python scripts/generate.py
+
+secrets: $(RUNTIME) ## Generate passwords and tokens for docker compose into ./secrets
+	$(BIN)/python scripts/make_secrets.py $(ARGS)
+
+debian: ## Install Debian's mosquitto, influxdb and chromium for the tests, where that is possible
+	@scripts/install_debian.sh mosquitto influxdb chromium
+
+clean: ## Remove the environment and what runs have left
+	rm -rf $(VENV) var build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	@scripts/make_venv.sh $(PYTHON) $(VENV)
+
+$(RUNTIME): requirements/runtime.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the twin into $(VENV) ..."
+	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/runtime.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): requirements/dev.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the twin and its test tools into $(VENV) ..."
+	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/dev.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@touch $@ $(RUNTIME)
