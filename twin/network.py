@@ -57,9 +57,10 @@ class GroundContact(NamedTuple):
     range_m: FloatArray  # slant range, nan = none
 
 
-class _Sites(NamedTuple):
-    position_m: FloatArray  # (stations, 3) Earth-fixed
-    up_unit: FloatArray  # (stations, 3) geodetic vertical
+class _Site(NamedTuple):
+    position_m: tuple[float, ...]  # Earth-fixed
+    up_unit: tuple[float, ...]  # geodetic vertical
+    height_m: float  # of the site over the plane through the Earth's centre along its horizon
 
 
 def link_range_m(
@@ -104,30 +105,29 @@ def ground_contact(environment: Environment, params: FleetParams) -> GroundConta
     sin(elevation) = (r - s) . u / |r - s| with u the geodetic vertical of the site. A satellite
     with ground_relayed is always in contact over a relay path of 5,000 km.
     """
-    sites = _sites()
     x_m, y_m, z_m = satellite_fixed_m(environment)
-    station_m, up = sites.position_m[..., np.newaxis], sites.up_unit[..., np.newaxis]
-    dx_m, dy_m, dz_m = x_m - station_m[:, 0], y_m - station_m[:, 1], z_m - station_m[:, 2]
-    height_m = dx_m * up[:, 0]
-    height_m += dy_m * up[:, 1]
-    height_m += dz_m * up[:, 2]
-    dx_m *= dx_m  # in place: these are the largest arrays of a tick
-    dy_m *= dy_m
-    dz_m *= dz_m
-    range_m = np.sqrt(dx_m + dy_m + dz_m)
-    sine = height_m / range_m
-    best = np.argmax(sine, axis=0)
-    column = np.arange(best.size)
-    seen = sine[best, column] >= np.sin(ELEVATION_MASK_RAD)
-    relayed = params.ground_relayed
-    index = np.where(relayed, RELAY_STATION_INDEX, np.where(seen, best, -1))
-    slant_m = np.where(relayed, RELAY_PATH_M, np.where(seen, range_m[best, column], np.nan))
+    best_sine = np.full(x_m.size, np.sin(ELEVATION_MASK_RAD))
+    index, slant_m = np.full(x_m.size, -1, dtype=np.int64), np.full(x_m.size, np.nan)
+    for station, site in enumerate(_sites()):
+        height_m = x_m * site.up_unit[0] + y_m * site.up_unit[1] + z_m * site.up_unit[2]
+        seen = np.flatnonzero(height_m > site.height_m)  # above the horizontal plane: few are
+        offset_m = [
+            axis[seen] - at for axis, at in zip((x_m, y_m, z_m), site.position_m, strict=True)
+        ]
+        range_m = np.sqrt(offset_m[0] ** 2 + offset_m[1] ** 2 + offset_m[2] ** 2)
+        sine = (height_m[seen] - site.height_m) / range_m
+        better = sine > best_sine[seen]
+        chosen = seen[better]
+        best_sine[chosen], slant_m[chosen], index[chosen] = sine[better], range_m[better], station
+    index[params.ground_relayed] = RELAY_STATION_INDEX
+    slant_m[params.ground_relayed] = RELAY_PATH_M
     return GroundContact(index, slant_m)
 
 
 def satellite_fixed_m(environment: Environment) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Earth-fixed x, y, z [m], (n,) each, from geodetic latitude, longitude and height (WGS84)."""
-    sin_lat, cos_lat = np.sin(environment.latitude_rad), np.cos(environment.latitude_rad)
+    sin_lat = np.sin(environment.latitude_rad)
+    cos_lat = np.sqrt(1.0 - sin_lat * sin_lat)  # cheaper than cos; 0.1 m at the poles
     eccentricity2 = EARTH_FLATTENING_FRAC * (2.0 - EARTH_FLATTENING_FRAC)
     normal_m = EARTH_EQUATOR_RADIUS_M / np.sqrt(1.0 - eccentricity2 * sin_lat * sin_lat)
     across_m = (normal_m + environment.altitude_m) * cos_lat
@@ -154,14 +154,17 @@ def next_backlog_bit(
 
 
 @lru_cache(maxsize=1)
-def _sites() -> _Sites:
-    places = np.array([site[1:] for site in GROUND_STATIONS], dtype=np.float64)
-    lat_rad, lon_rad = np.deg2rad(places[:, 0]), np.deg2rad(places[:, 1])
-    up = np.stack(
-        [np.cos(lat_rad) * np.cos(lon_rad), np.cos(lat_rad) * np.sin(lon_rad), np.sin(lat_rad)],
-        axis=1,
+def _sites() -> tuple[_Site, ...]:
+    return tuple(_site(station) for station in GROUND_STATIONS)
+
+
+def _site(station: GroundStation) -> _Site:
+    lat_rad, lon_rad = np.deg2rad(station.latitude_deg), np.deg2rad(station.longitude_deg)
+    up = np.array(
+        [np.cos(lat_rad) * np.cos(lon_rad), np.cos(lat_rad) * np.sin(lon_rad), np.sin(lat_rad)]
     )
     eccentricity2 = EARTH_FLATTENING_FRAC * (2.0 - EARTH_FLATTENING_FRAC)
-    normal_m = EARTH_EQUATOR_RADIUS_M / np.sqrt(1.0 - eccentricity2 * up[:, 2] ** 2)
-    radius_m = np.stack([normal_m, normal_m, normal_m * (1.0 - eccentricity2)], axis=1)
-    return _Sites((radius_m + places[:, 2:]) * up, up)
+    normal_m = EARTH_EQUATOR_RADIUS_M / np.sqrt(1.0 - eccentricity2 * up[2] ** 2)
+    squash = np.array([1.0, 1.0, 1.0 - eccentricity2])
+    position_m = (normal_m * squash + station.height_m) * up
+    return _Site(tuple(position_m.tolist()), tuple(up.tolist()), float(np.sum(position_m * up)))

@@ -100,7 +100,7 @@ def initial_state(fleet: Fleet, environment: Environment, seed: int) -> FleetSta
     )
 
 
-def step(  # noqa: PLR0917 the six things a tick depends on, in the order everybody uses
+def step(
     state: FleetState,
     fleet: Fleet,
     environment: Environment,

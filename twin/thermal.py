@@ -146,14 +146,15 @@ def array_absorbed_w(environment: Environment, params: FleetParams) -> FloatArra
     q = A [alpha S cos + F (eps q_IR + alpha q_albedo)], F for both faces = 0.61 + 0.39 |cos g|,
     g the angle between the Sun and the vertical.
     """
-    radius_m = np.sqrt(np.sum(environment.position_teme_m**2, axis=1))
-    along_m = environment.position_teme_m * environment.sun_unit
-    cosine = np.abs(along_m[:, 0] + along_m[:, 1] + along_m[:, 2]) / radius_m
+    x_m, y_m, z_m = environment.position_teme_m.T
+    sun_x, sun_y, sun_z = environment.sun_unit.tolist()
+    radius_m = np.sqrt(x_m * x_m + y_m * y_m + z_m * z_m)
+    cosine = np.abs(x_m * sun_x + y_m * sun_y + z_m * sun_z) / radius_m
     view_frac = ARRAY_EDGE_VIEW_FRAC + (1.0 - ARRAY_EDGE_VIEW_FRAC) * cosine
     light_w_m2 = environment.solar_flux_w_m2 * ARRAY_POINTING_COS
     light_w_m2 = light_w_m2 + environment.albedo_flux_w_m2 * view_frac
     infrared_w_m2 = environment.earth_ir_flux_w_m2 * view_frac * ARRAY_EMISSIVITY_FRAC
-    return params.array_area_m2 * (ARRAY_ABSORPTIVITY_FRAC * light_w_m2 + infrared_w_m2)
+    return np.asarray(params.array_area_m2 * (ARRAY_ABSORPTIVITY_FRAC * light_w_m2 + infrared_w_m2))
 
 
 def radiator_design_k(params: FleetParams) -> FloatArray:

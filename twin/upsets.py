@@ -59,17 +59,18 @@ def accelerator_rows(accel_count: IntArray) -> AcceleratorRows:
 
 def accelerators_up_count(accel_down_s: FloatArray, rows: AcceleratorRows) -> IntArray:
     """Accelerators in service on each satellite, (n,)."""
-    running = np.concatenate([[0], np.cumsum(accel_down_s <= 0.0)])
-    return np.asarray(running[rows.first[1:]] - running[rows.first[:-1]])
+    lengths = np.diff(rows.first)
+    down = np.flatnonzero(accel_down_s > 0.0)  # few: outages are rare
+    return lengths - np.bincount(rows.owner[down], minlength=lengths.size)
 
 
 def aged_outages(state: FleetState, step_s: float) -> FleetState:
     """The same state with every outage shorter by step_s; lost accelerators stay lost (inf)."""
-    return replace(
-        state,
-        accel_down_s=np.maximum(state.accel_down_s - step_s, 0.0),
-        host_down_s=np.maximum(state.host_down_s - step_s, 0.0),
-    )
+    if state.accel_down_s.any():
+        state = replace(state, accel_down_s=np.maximum(state.accel_down_s - step_s, 0.0))
+    if state.host_down_s.any():
+        state = replace(state, host_down_s=np.maximum(state.host_down_s - step_s, 0.0))
+    return state
 
 
 def with_upsets(
@@ -83,9 +84,9 @@ def with_upsets(
     but silent corruption, scrubbed errors and latch-ups elsewhere undo the training work since
     the last checkpoint.
     """
-    events = _events(state, new_event_count, fleet)
-    if not events.row.size:
+    if not new_event_count.any():
         return state
+    events = _events(state, new_event_count, fleet)
     rows = accelerator_rows(fleet.params.accel_count)
     count = fleet.params.accel_count[events.row]
     draw = uniform(seed, "see_target", events.key, events.number)
@@ -137,13 +138,16 @@ def with_canaries(
     The accelerator's share of the work since the last canary is lost: interval * utilisation /
     accelerators, for each corruption, at most what was delivered.
     """
-    if not state.accel_sdc_pending_count.any():
+    pending = np.flatnonzero(state.accel_sdc_pending_count)
+    if not pending.size:
         return state
-    turn = elapsed_s / CANARY_INTERVAL_S + phase_frac
+    owner = accelerator_rows(fleet.params.accel_count).owner[pending]
+    turn = elapsed_s / CANARY_INTERVAL_S + phase_frac[owner]
     due = np.floor(turn) > np.floor(turn - step_s / CANARY_INTERVAL_S)
-    owner = accelerator_rows(fleet.params.accel_count).owner
-    found = state.accel_sdc_pending_count * due[owner]
-    found_count = np.bincount(owner, weights=found, minlength=fleet.count)
+    pending, owner = pending[due], owner[due]
+    found = np.zeros_like(state.accel_sdc_pending_count)
+    found[pending] = state.accel_sdc_pending_count[pending]
+    found_count = np.bincount(owner, weights=found[pending], minlength=fleet.count)
     share_s = CANARY_INTERVAL_S * state.utilisation_frac / np.maximum(fleet.params.accel_count, 1)
     lost_s = np.minimum(found_count * share_s, state.delivered_s)
     return replace(
