@@ -15,12 +15,11 @@ from typing import Final, NamedTuple
 import numpy as np
 from sgp4.api import Satrec
 
-from twin.constants import SECONDS_PER_DAY
+from twin.clock import unix_s
 from twin.errors import ConfigurationError, Problem
 from twin.omm import FORMATS as OMM_FORMATS
 from twin.omm import OmmRecord, detect_omm_format, read_omm
 
-UNIX_EPOCH_JD: Final = 2440587.5
 TLE_LENGTH: Final = 69
 MAX_PROBLEMS: Final = 50
 FORMATS: Final = ("auto", "tle", *OMM_FORMATS)
@@ -141,8 +140,7 @@ def satellite_ids(names: Sequence[str], numbers: Sequence[int]) -> tuple[str, ..
 
 def epoch_unix_s(satrec: Satrec) -> float:
     """Epoch of the elements, UTC seconds since 1970 (TLE resolution is 0.9 ms)."""
-    days = (satrec.jdsatepoch - UNIX_EPOCH_JD) + satrec.jdsatepochF
-    return float(days * SECONDS_PER_DAY)
+    return unix_s(float(satrec.jdsatepoch), float(satrec.jdsatepochF))
 
 
 def _parse_omm(

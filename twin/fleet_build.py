@@ -14,9 +14,10 @@ from typing import Final
 import numpy as np
 from sgp4.api import SGP4_ERRORS, Satrec, SatrecArray
 
+from twin.clock import julian_date
 from twin.constants import EARTH_EQUATOR_RADIUS_M, SECONDS_PER_DAY
 from twin.constellations import satrecs as constellation_satrecs
-from twin.elements import UNIX_EPOCH_JD, ElementSet, parse_elements, satellite_ids
+from twin.elements import ElementSet, parse_elements, satellite_ids
 from twin.errors import ConfigurationError, Problem
 from twin.fleet_params import class_params
 from twin.located_yaml import nearest
@@ -97,10 +98,9 @@ def positions_at(
     satrecs: Sequence[Satrec], epoch_unix_s: float
 ) -> tuple[IntArray, FloatArray, FloatArray]:
     """SGP4 error code (n,), position [m] and velocity [m/s] (n, 3), TEME, at one instant."""
-    days, seconds = divmod(epoch_unix_s, SECONDS_PER_DAY)
-    whole = np.array([UNIX_EPOCH_JD + days])
-    part = np.array([seconds / SECONDS_PER_DAY])
-    error, position_km, velocity_km_s = SatrecArray(list(satrecs)).sgp4(whole, part)
+    whole, part = julian_date(epoch_unix_s)
+    orbits = SatrecArray(list(satrecs))
+    error, position_km, velocity_km_s = orbits.sgp4(np.array([whole]), np.array([part]))
     return error[:, 0].astype(np.int64), position_km[:, 0] * 1000.0, velocity_km_s[:, 0] * 1000.0
 
 

@@ -100,5 +100,11 @@ def allowed_ranges(model: type[BaseModel]) -> dict[str, str]:
             elif isinstance(bound, Le):
                 high = bound.le
         if low is not None and high is not None:
-            found[name] = f"{above}{low:g} to {high:g}"
+            found[name] = f"{above}{_plain(low)} to {_plain(high)}"
     return found
+
+
+def _plain(bound: object) -> str:
+    """1e8 as 100,000,000: people compare it with what they typed."""
+    number = float(str(bound))
+    return f"{number:,.0f}" if number.is_integer() else f"{number:g}"

@@ -69,7 +69,7 @@ class ScenarioKeys(StrictModel):
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=64)
     description: str = ""
     epoch: str = "now"
-    seed: int = Field(default=1, ge=0, le=2**63 - 1)
+    seed: int = Field(default=1, ge=0, le=2**53)
     step_s: float = Field(default=1.0, gt=0, le=60)
     environment: EnvironmentKeys = EnvironmentKeys()
     fleet: list[Group] = Field(min_length=1, max_length=500)
