@@ -19,7 +19,7 @@ from services.store import RejectedRowsError, StoreUnavailableError
 from twin.channels import Channel
 
 STATIC = Path(__file__).parent / "static"
-CHANNELS_LIMIT = 24
+CHANNELS_LIMIT = 32
 MINUTES_LIMIT = 24 * 60
 POINTS_LIMIT = 2_000
 POINTS_USUAL = 900
