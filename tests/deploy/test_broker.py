@@ -48,7 +48,7 @@ MAY_PUBLISH = {
 MAY_READ = {
     "simulate": {f"{F}/cmd/all", f"{F}/cmd/Sat1", f"{F}/wm/0"},
     "ingest": {f"{F}/tlm/0"},
-    "console": {f"{F}/tlm/0", f"{F}/state/Sat1", f"{F}/event", f"{F}/wm/0"}
+    "console": {f"{F}/tlm/0", f"{F}/state/Sat1", f"{F}/event"}
     | SERVICES
     | {f"{F}/service/intruder"},
     "drill": {f"{F}/event", f"{F}/service/intruder"} | SERVICES,

@@ -1,0 +1,249 @@
+"""Prepares a real InfluxDB once: `python -m services.store_setup`, run by docker-compose.yml.
+
+1.x gets its database. 2.x gets the bucket with its retention, the mapping that lets InfluxQL
+find it, and two tokens in files: one that can only write the bucket, one that can only read
+it. The operator's token that this needs goes to no other service. Running it again changes
+nothing that is right, and replaces a token that the store no longer takes.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+
+from services.settings import Settings, load_settings
+from twin.errors import ConfigurationError, DependencyUnavailableError, Problem, TwinError
+
+LOG = logging.getLogger(__name__)
+REQUEST_TIMEOUT_S = 20.0
+TOKEN_FILE_MODE = 0o640
+SECONDS_PER_DAY = 86_400
+SHARD_DAYS = 1
+ROLES = ("write", "read")
+"""Names of the token files and of the one action each token is for."""
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status and body of a reply; the body is empty where there was none or it was not JSON."""
+
+    status: int
+    body: Json
+    headers: Mapping[str, str]
+
+
+class Operator:
+    """A session that acts as the store's operator."""
+
+    def __init__(self, settings: Settings) -> None:
+        if not settings.influx_url:
+            raise _wrong("TWIN_INFLUX_URL", "not set")
+        self.url, self.settings = settings.influx_url, settings
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
+        session = aiohttp.ClientSession(timeout=timeout)
+        self._session = await self._stack.enter_async_context(session)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        token: str | None = None,
+    ) -> Answer:
+        """One request. Raises DependencyUnavailableError where there is no answer, or a 5xx."""
+        secret = token or (
+            self.settings.influx_token.get_secret_value() if self.settings.influx_token else ""
+        )
+        headers = {"Authorization": f"Token {secret}"} if secret else {}
+        try:
+            async with self._session.request(
+                method, self.url + path, params=params, json=body, headers=headers
+            ) as reply:
+                is_json = reply.content_type == "application/json"
+                content = await reply.json() if is_json else {}
+                answer = Answer(reply.status, content, dict(reply.headers))
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise DependencyUnavailableError(f"store {self.url}: {error!r}") from None
+        if answer.status >= 500:
+            raise DependencyUnavailableError(f"store {self.url}{path}: HTTP {answer.status}")
+        return answer
+
+    async def must(self, method: str, path: str, **request: Any) -> Json:
+        """The body of a request that has to succeed. Raises ConfigurationError otherwise."""
+        answer = await self.ask(method, path, **request)
+        if answer.status in {401, 403}:
+            raise _wrong("TWIN_INFLUX_TOKEN_FILE", f"the store refuses this token for {path}")
+        if answer.status >= 300:
+            reason = answer.body.get("message", answer.body)
+            raise _wrong("TWIN_INFLUX_URL", f"{method} {path}: HTTP {answer.status} {reason}")
+        return answer.body
+
+
+def _wrong(setting: str, message: str) -> ConfigurationError:
+    return ConfigurationError([Problem("environment", None, setting, message)])
+
+
+async def set_up_store(settings: Settings, tokens_directory: Path, retention_days: int) -> None:
+    """Database or bucket, retention and tokens; changes nothing that is already right.
+
+    Raises DependencyUnavailableError where the store does not answer and ConfigurationError
+    where it refuses: the token, the organisation, or a setting of ours.
+    """
+    async with Operator(settings) as operator:
+        ping = await operator.ask("GET", "/ping")
+        version = ping.headers.get("X-Influxdb-Version", "unknown").removeprefix("v")
+        if version.startswith("1."):
+            await _database(operator, retention_days)
+        else:
+            bucket = await _bucket(operator, retention_days)
+            await _mapping(operator, bucket)
+            for action in ROLES:
+                await _token(operator, bucket, action, tokens_directory / action)
+    LOG.info("store %s is ready: InfluxDB %s", settings.influx_url, version)
+
+
+async def _database(operator: Operator, retention_days: int) -> None:
+    """1.x: the database, and its one retention policy brought to the wanted length."""
+    name = operator.settings.influx_database
+    length = f"DURATION {retention_days}d REPLICATION 1 SHARD DURATION {SHARD_DAYS}d"
+    for statement in (
+        f'CREATE DATABASE "{name}"',
+        f'ALTER RETENTION POLICY "autogen" ON "{name}" {length} DEFAULT',
+    ):
+        body = await operator.must("POST", "/query", params={"q": statement})
+        for result in body.get("results", []):
+            if "error" in result:
+                raise _wrong("TWIN_INFLUX_DATABASE", str(result["error"]))
+
+
+async def _bucket(operator: Operator, retention_days: int) -> Json:
+    """2.x: the bucket with its retention, made or brought to it."""
+    name, org = operator.settings.influx_database, operator.settings.influx_org
+    found = await operator.ask("GET", "/api/v2/orgs", params={"org": org})
+    if found.status in {401, 403}:
+        raise _wrong("TWIN_INFLUX_TOKEN_FILE", "the store refuses this token")
+    orgs = found.body.get("orgs", [])
+    if not orgs:
+        raise _wrong("TWIN_INFLUX_ORG", f"the store has no organisation {org!r}")
+    rules = [
+        {
+            "type": "expire",
+            "everySeconds": retention_days * SECONDS_PER_DAY,
+            "shardGroupDurationSeconds": SHARD_DAYS * SECONDS_PER_DAY,
+        }
+    ]
+    org_id: str = orgs[0]["id"]
+    wanted = {"orgID": org_id, "name": name, "retentionRules": rules}
+    listed = await operator.must("GET", "/api/v2/buckets", params={"orgID": org_id, "name": name})
+    for bucket in listed.get("buckets", []):
+        kept = {rule["everySeconds"] for rule in bucket.get("retentionRules", [])}
+        if kept != {rules[0]["everySeconds"]}:
+            path = f"/api/v2/buckets/{bucket['id']}"
+            await operator.must("PATCH", path, body={"retentionRules": rules})
+        return {"id": bucket["id"], "orgID": org_id}
+    made = await operator.must("POST", "/api/v2/buckets", body=wanted)
+    return {"id": made["id"], "orgID": org_id}
+
+
+async def _mapping(operator: Operator, bucket: Json) -> None:
+    """Database name to bucket for InfluxQL; newer servers list one that they made themselves."""
+    name = operator.settings.influx_database
+    query = {"orgID": bucket["orgID"], "db": name}
+    listed = await operator.must("GET", "/api/v2/dbrps", params=query)
+    if not listed.get("content"):
+        wanted = {
+            "orgID": bucket["orgID"],
+            "bucketID": bucket["id"],
+            "database": name,
+            "retention_policy": "autogen",
+            "default": True,
+        }
+        await operator.must("POST", "/api/v2/dbrps", body=wanted)
+
+
+async def _token(operator: Operator, bucket: Json, action: str, path: Path) -> None:
+    """A token for one action on the bucket, in a file; kept while the store takes it."""
+    if path.exists() and await _works(operator, action, path.read_text().strip()):
+        return
+    label = f"twin {action} {operator.settings.influx_database}"
+    listed = await operator.must("GET", "/api/v2/authorizations", params={"orgID": bucket["orgID"]})
+    for old in listed.get("authorizations", []):
+        if old.get("description") == label:
+            await operator.must("DELETE", f"/api/v2/authorizations/{old['id']}")
+    resource = {"type": "buckets", "id": bucket["id"], "orgID": bucket["orgID"]}
+    wanted = {
+        "orgID": bucket["orgID"],
+        "description": label,
+        "permissions": [{"action": action, "resource": resource}],
+    }
+    # The text of a token is given once, at its creation; from 2.9 on it is stored as a hash.
+    made = await operator.must("POST", "/api/v2/authorizations", body=wanted)
+    _write_token(path, made["token"])
+
+
+async def _works(operator: Operator, action: str, token: str) -> bool:
+    """Whether the store takes the token, by using it; writing nothing writes nothing."""
+    name, org = operator.settings.influx_database, operator.settings.influx_org
+    if action == "read":
+        query = {"db": name, "q": "SHOW MEASUREMENTS LIMIT 1"}
+        answer = await operator.ask("GET", "/query", params=query, token=token)
+    else:
+        target = {"bucket": name, "org": org}
+        answer = await operator.ask("POST", "/api/v2/write", params=target, token=token)
+    return bool(token) and answer.status not in {401, 403}
+
+
+def _write_token(path: Path, token: str) -> None:
+    """In one step, readable by owner and group only."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(token + "\n")
+        os.fchmod(stream.fileno(), TOKEN_FILE_MODE)
+    temporary.replace(path)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 when the store is ready; 69 where it does not answer, 78 where it refuses."""
+    parser = argparse.ArgumentParser(prog="python -m services.store_setup", description=__doc__)
+    parser.add_argument("--tokens-directory", type=Path, default=Path("secrets"))
+    parser.add_argument("--retention-days", type=int, default=7)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
+    try:
+        settings = load_settings()
+        asyncio.run(set_up_store(settings, options.tokens_directory, options.retention_days))
+    except TwinError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
