@@ -14,8 +14,6 @@ COPY pyproject.toml README.md LICENSE /build/
 COPY twin /build/twin
 COPY services /build/services
 COPY dashboards /build/dashboards
-COPY scenarios /build/scenarios
-COPY data /build/data
 WORKDIR /build
 # The lock holds the build backend too, so that this step needs no network.
 RUN /opt/twin/bin/pip install --no-build-isolation --no-deps --no-index . \
@@ -35,9 +33,10 @@ RUN groupadd --gid 10001 twin \
     && install -d -o 10001 -g 10001 -m 0700 /var/lib/twin \
     && install -d -o 10001 -g 10001 -m 2750 /run/twin-tokens
 COPY --from=build /opt/twin /opt/twin
-COPY scenarios /opt/orbital-twin/scenarios
-COPY data /opt/orbital-twin/data
-WORKDIR /opt/orbital-twin
+# Beside the packages, where they are in the repository: `flown-2026` is found by its name.
+COPY scenarios /opt/twin/lib/python3.11/site-packages/scenarios
+COPY data /opt/twin/lib/python3.11/site-packages/data
+WORKDIR /var/lib/twin
 USER 10001:10001
 ENTRYPOINT ["twin"]
 CMD ["--help"]
