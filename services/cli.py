@@ -3,30 +3,35 @@
 import asyncio
 import logging
 import math
+import os
 import signal
 import sys
-import time
-from collections.abc import Coroutine
-from datetime import datetime
+from collections.abc import Coroutine, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
-from services.arguments import Duration, parse_duration, parse_epoch
-from services.settings import Settings, host_and_port, load_settings
+from services.arguments import Duration, parse_duration
+from services.settings import host_and_port, load_settings
 from twin.errors import TwinError
+
+if TYPE_CHECKING:
+    from twin.scenario import FleetBuild
+
+T = TypeVar("T")
 
 app = typer.Typer(
     name="twin",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
-    help="""**Orbital Twin**: a digital twin and telemetry service for fleets of orbital compute nodes.
+    help="""**Orbital Twin**: a digital twin and telemetry service of orbital compute fleets.
 
 Start everything, with no servers at all:  `twin up`
 
-Start it on your own servers:  `TWIN_MQTT_URL=mqtt://host:1883 TWIN_INFLUX_URL=http://host:8086 twin up`
+On your own servers:  `TWIN_MQTT_URL=mqtt://host TWIN_INFLUX_URL=http://host:8086 twin up`
 
 Every service also runs alone: `twin simulate`, `twin ingest`, `twin console`.
 Settings come from TWIN_* variables; secrets from TWIN_..._FILE.""",
@@ -83,15 +88,26 @@ def up(
     What TWIN_MQTT_URL and TWIN_INFLUX_URL name is used; what they do not name is started on
     loopback. Ctrl-C stops everything. With --for it ends by itself and counts what was stored.
     """
+    from services.runs import open_scenario
     from services.summary import print_summary
-    from services.up_options import prepare_up
+    from services.up import UpOptions, run_up
 
     settings = load_settings(scenario=scenario, epoch=epoch, console_listen=listen)
-    options = prepare_up(settings, _rate(rate), duration, quiet=summary == "json")
+    opened = open_scenario(settings)
+    _say_left_out(opened.build)
     _log_to_stderr(logging.WARNING)
-    from services.up import run_up
-
+    quiet = summary == "json"
+    options = UpOptions(
+        opened,
+        settings.scenario,
+        _rate(rate),
+        duration,
+        quiet,
+        lambda line: typer.echo(line, err=quiet),
+    )
     result = _run(run_up(settings, options))
+    if result is None:
+        return
     print_summary(result, summary)
     if duration is not None and not result["interrupted"] and result["lost"]:
         raise typer.Exit(1)
@@ -113,10 +129,10 @@ def simulate(
     """Simulate a fleet and publish its telemetry over MQTT."""
     settings = load_settings(scenario=scenario, epoch=epoch)
     _log_to_stderr(logging.INFO)
+    from services.runs import open_scenario, plan_simulation
     from services.simulate import run_simulate
-    from services.up_options import plan_simulation
 
-    plan = plan_simulation(settings, _rate(rate), duration, started_at)
+    plan = plan_simulation(open_scenario(settings), _rate(rate), duration, started_at)
     _run(run_simulate(settings, plan, drain))
 
 
@@ -167,16 +183,13 @@ def check(
     scenario: Annotated[str, typer.Argument(help="A scenario file or the name of a shipped one.")],
     epoch: EpochOption = None,
 ) -> None:
-    """Validate a scenario without running it: every error with file, line, key and allowed range."""
-    from services.up_options import open_scenario
+    """Validate a scenario without running it: all errors, with file, line, key and range."""
+    from services.runs import open_scenario
 
     opened = open_scenario(load_settings(scenario=scenario, epoch=epoch))
     fleet, left_out = opened.build.fleet, opened.build.left_out
-    for warning in opened.build.warnings:
-        typer.echo(f"warning: {warning}", err=True)
-    for name, reason in left_out:
-        typer.echo(f"left out: {name}: {reason}", err=True)
-    start = datetime.fromtimestamp(opened.epoch_unix_s, tz=_utc()).isoformat()
+    _say_left_out(opened.build)
+    start = datetime.fromtimestamp(opened.epoch_unix_s, tz=UTC).isoformat()
     typer.echo(
         f"{fleet.name}: {fleet.count} satellites, {len(set(fleet.planes))} planes, "
         f"{int(fleet.params.accel_count.sum())} accelerators, epoch {start}, "
@@ -245,10 +258,12 @@ def send(
         raise typer.Exit(1)
 
 
-def _utc() -> Any:
-    from datetime import UTC
-
-    return UTC
+def _say_left_out(build: "FleetBuild") -> None:
+    """Warnings, and every satellite that cannot be simulated, by name."""
+    for warning in build.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    for name, reason in build.left_out:
+        typer.echo(f"left out: {name}: {reason}", err=True)
 
 
 def _log_to_stderr(level: int) -> None:
@@ -260,17 +275,48 @@ def _log_to_stderr(level: int) -> None:
     )
 
 
-def _run[T](work: Coroutine[Any, Any, T]) -> T:  # noqa: D103
-    raise NotImplementedError
+def _run(work: Coroutine[Any, Any, T]) -> T | None:
+    """Run until done; SIGINT and SIGTERM end it in good order, a second one at once."""
+
+    async def until_signalled() -> T | None:
+        loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
+        signals_count = 0
+
+        def on_signal() -> None:
+            nonlocal signals_count
+            signals_count += 1
+            if signals_count > 1:
+                os._exit(130)
+            task.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, on_signal)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            return None
+
+    return asyncio.run(until_signalled())
 
 
 def main() -> None:
     """Entry point: one line per error, and its exit code."""
     try:
-        app(standalone_mode=True)
+        app()
     except* TwinError as group:
-        code = 70
-        for error in _flat(group):
+        errors = list(_leaves(group))
+        for error in errors:
             typer.echo(str(error), err=True)
-            code = getattr(error, "exit_code", 70)
-        sys.exit(code)
+        sys.exit(errors[0].exit_code)
+
+
+def _leaves(group: BaseExceptionGroup[TwinError]) -> Iterator[TwinError]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+if __name__ == "__main__":
+    main()

@@ -81,6 +81,7 @@ class Ingester:
             return
         key = (header.fleet, header.run, header.shard)
         self.marks.settle_base(key, header.base)
+        self.marks.arrive(key, header.seq)
         if self.marks.is_stored(key, header.seq) or (key, header.seq) in self._queued:
             self.counts.duplicates += 1
             self._changed.add(key)

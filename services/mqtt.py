@@ -160,8 +160,9 @@ async def keep_connected(
         except* aiomqtt.MqttError as group:
             lost = str(group.exceptions[0])
         if deadline_s is not None and loop.time() > deadline_s:
+            limit_s = settings.startup_timeout_s
             raise DependencyUnavailableError(
-                f"broker {settings.mqtt_url} not reached in {settings.startup_timeout_s:g} s: {lost}"
+                f"broker {settings.mqtt_url} not reached in {limit_s:g} s: {lost}"
             )
         if not down:
             LOG.warning("broker %s: %s; trying again", settings.mqtt_url, lost)

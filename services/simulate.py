@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import orjson
-from twin.scenario import FleetBuild, Scenario
 
 from services.commands import CommandRefusedError, read_command, target_rows
 from services.mqtt import Connection, Message, ServiceState, keep_connected
@@ -29,6 +28,7 @@ from twin.environment import EnvironmentModel
 from twin.frames import FRAME_VERSION, FrameHeader, batch
 from twin.reports import encode_report, plan_shards
 from twin.rollups import ROLLUP_SHARD, encode_rollups
+from twin.scenario import FleetBuild, Scenario
 from twin.sensors import Snapshot
 from twin.state import FloatArray
 from twin.step import initial_state, step
@@ -49,11 +49,12 @@ class Plan:
     epoch_unix_s: float
     rate: float = 1.0
     duration_s: float = math.inf  # simulated seconds
+    started_at_s: float | None = None  # wall clock at which the epoch is due; None = at once
 
     @property
     def run_id(self) -> str:
         """Names (scenario, seed, epoch): the same run has the same name wherever it runs."""
-        text = self.scenario.model_dump_json() + repr(self.epoch_unix_s)
+        text = f"{self.scenario.digest} {self.scenario.seed} {self.epoch_unix_s!r}"
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -84,10 +85,14 @@ class Simulator:
         self.seed = self.plan.scenario.seed
         self.step_s = self.plan.scenario.step_s
         self.model = EnvironmentModel(
-            self.plan.build.satrecs, self.plan.epoch_unix_s, self.plan.scenario.environment_settings
+            self.plan.build.satrecs,
+            self.plan.epoch_unix_s,
+            self.plan.scenario.environment.settings(),
         )
         self.environment = self.model.at(0.0)
-        self.state = initial_state(self.fleet, self.environment, self.seed)
+        # One tick before the epoch, so that the first report shows loads and heat that flow.
+        before = initial_state(self.fleet, self.environment, self.seed)
+        self.state = step(before, self.fleet, self.environment, self.step_s, 0.0, self.seed)
         self.shards = plan_shards(self.fleet, self.step_s)
         self.topics = Topics(self.fleet.name)
         self.compute_limit_frac: FloatArray = np.ones(self.fleet.count)
@@ -109,7 +114,7 @@ class Simulator:
 
     async def run(self) -> None:
         """Tick until the duration is over."""
-        self.pace.start_unix_s = time.time()
+        self.pace.start_unix_s = self.plan.started_at_s or time.time()
         ticks_count = self.plan.duration_s / self.step_s
         while self.tick < ticks_count:
             await self.pace.until(self.tick * self.step_s)
@@ -203,6 +208,7 @@ class Simulator:
         event: dict[str, object] = {"t_ns": self.time_ns, "target": target}
         try:
             command = read_command(payload)
+            event["id"] = command.id
             rows = target_rows(self.fleet, target)
         except CommandRefusedError as error:
             self.counts.commands_refused += 1

@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,30 +21,34 @@ import orjson
 from services.children import Child, twin_command
 from services.embedded_broker import embedded_broker
 from services.mqtt import Connection, keep_connected
+from services.runs import OpenedScenario, report_counts
 from services.settings import Settings, load_settings
 from services.store import StoreUnavailableError, open_store
 from services.topics import Topics, parse
+from twin.errors import TwinError
 
 LOG = logging.getLogger(__name__)
 DRAIN_S = 2.5
 STOP_S = 1.0
 FINAL_DRAIN_S = 60.0
+SETTLE_S = 0.6  # the simulator's farewell and the last watermarks arrive
 
 
 @dataclass(frozen=True)
 class UpOptions:
     """What the command line asked for."""
 
+    opened: OpenedScenario
     scenario: str
-    fleet: str
-    satellites: int
-    left_out: Sequence[tuple[str, str]]
-    epoch_unix_s: float
-    report_times: dict[str, int]  # expected frames of each satellite in a bounded run
     rate: float
     for_s: float | None  # simulated seconds
     quiet: bool
     announce: Callable[[str], None]
+
+    @property
+    def fleet(self) -> str:
+        """Name of the fleet."""
+        return self.opened.build.fleet.name
 
 
 @dataclass
@@ -95,7 +99,10 @@ def plan_stack(settings: Settings, options: UpOptions) -> Stack:
         command = twin_command("store", "--listen", f"127.0.0.1:{store_port}")
         servers.append(Child("store", command, told, state_dir / "store.log"))
     simulate = ["simulate", options.scenario, "--rate", str(options.rate)]
-    simulate += ["--epoch", repr(options.epoch_unix_s), "--drain", str(FINAL_DRAIN_S)]
+    epoch_unix_s = options.opened.epoch_unix_s
+    started_at_s = epoch_unix_s if options.opened.is_present else time.time()
+    simulate += ["--epoch", repr(epoch_unix_s), "--started-at", repr(started_at_s)]
+    simulate += ["--drain", str(FINAL_DRAIN_S)]
     if options.for_s is not None:
         simulate += ["--for", f"{options.for_s}s"]
     services = [
@@ -115,28 +122,35 @@ def plan_stack(settings: Settings, options: UpOptions) -> Stack:
 async def run_up(settings: Settings, options: UpOptions) -> dict[str, object]:
     """Run until the simulation is over or this is cancelled; returns the summary."""
     stack, watch = plan_stack(settings, options), Watch()
-    started_s = time.monotonic()
-    cancelled = False
-    try:
-        for child in reversed(stack.children):
-            await child.start()
-        async with asyncio.TaskGroup() as tasks:
-            background = [
-                tasks.create_task(_watch(stack.settings, watch)),
-                tasks.create_task(_measure(stack)),
-                tasks.create_task(_announce_console(settings, options.announce)),
-            ]
-            if not options.quiet:
-                background.append(tasks.create_task(_progress(watch, options)))
-            await _until_over(stack)
-            for task in background[1:]:
-                task.cancel()
-            await asyncio.sleep(0.6)  # the simulator's farewell and the last watermarks arrive
-            background[0].cancel()
-    except asyncio.CancelledError:
-        cancelled = True
-    stored = await _stop(stack, options, watch)
-    return _summary(stack, options, watch, stored, time.monotonic() - started_s, cancelled)
+    started_s, interrupted = time.monotonic(), False
+    async with asyncio.TaskGroup() as tasks:
+        watcher = tasks.create_task(_watch(stack.settings, watch))
+        try:
+            await _run_children(settings, stack, watch, options)
+        except asyncio.CancelledError:
+            interrupted = True
+            this = asyncio.current_task()
+            assert this is not None
+            this.uncancel()
+        finally:
+            stored = await _stop(stack, options)
+            watcher.cancel()
+    return _summary(stack, options, watch, stored, time.monotonic() - started_s, interrupted)
+
+
+async def _run_children(settings: Settings, stack: Stack, watch: Watch, options: UpOptions) -> None:
+    for child in reversed(stack.children):
+        await child.start()
+    async with asyncio.TaskGroup() as tasks:
+        beside = [
+            tasks.create_task(_measure(stack)),
+            tasks.create_task(_announce_console(settings, options.announce)),
+        ]
+        if not options.quiet:
+            beside.append(tasks.create_task(_progress(watch, options)))
+        await _until_over(stack)
+        for task in beside:
+            task.cancel()
 
 
 async def _until_over(stack: Stack) -> None:
@@ -153,7 +167,7 @@ async def _until_over(stack: Stack) -> None:
             raise ChildFailedError(child.name, code, child.log_path)
 
 
-class ChildFailedError(Exception):
+class ChildFailedError(TwinError):
     """A process of the stack ended for good before its time."""
 
     def __init__(self, name: str, code: int, log_path: Path) -> None:
@@ -199,7 +213,7 @@ async def _progress(watch: Watch, options: UpOptions) -> None:
     while True:
         await asyncio.sleep(5.0)
         options.announce(
-            f"{options.satellites} satellites, "
+            f"{options.opened.build.fleet.count:,} satellites, "
             f"{watch.count('simulate', 'frames_published'):,} frames published, "
             f"{watch.count('ingest', 'frames_stored'):,} stored, "
             f"{watch.count('simulate', 'owed'):,} owed, "
@@ -207,23 +221,25 @@ async def _progress(watch: Watch, options: UpOptions) -> None:
         )
 
 
-async def _stop(stack: Stack, options: UpOptions, watch: Watch) -> dict[str, int] | None:
+async def _stop(stack: Stack, options: UpOptions) -> dict[str, int] | None:
     """Stop in order; ask the store what it holds once everything is written."""
     simulate, *others = stack.children
-    simulate.measure()
+    for child in stack.children:
+        child.measure()
     await simulate.stop(DRAIN_S)
+    await asyncio.sleep(SETTLE_S)
     stored = await _stored_frames(stack, options) if options.for_s is not None else None
     for child in others:
         child.measure()
-    await asyncio.gather(
-        *(child.stop(STOP_S) for child in others if child.name in {"ingest", "console"})
-    )
-    await asyncio.gather(*(child.stop(STOP_S) for child in others))
+    services = [child for child in others if child.name in {"ingest", "console"}]
+    servers = [child for child in others if child not in services]
+    await asyncio.gather(*(child.stop(STOP_S) for child in services))
+    await asyncio.gather(*(child.stop(STOP_S) for child in servers))
     return stored
 
 
 async def _stored_frames(stack: Stack, options: UpOptions) -> dict[str, int] | None:
-    start_ns = round(options.epoch_unix_s * 1e6) * 1000
+    start_ns = round(options.opened.epoch_unix_s * 1e6) * 1000
     stop_ns = start_ns + round((options.for_s or 0.0) * 1e9)
     try:
         async with open_store(stack.settings) as store:
@@ -250,12 +266,13 @@ def _summary(
     )
     complete = None
     if stored is not None:
-        complete = sum(stored.get(sat) == count for sat, count in options.report_times.items())
+        expected = report_counts(options.opened, options.for_s or 0.0)
+        complete = sum(stored.get(sat) == count for sat, count in expected.items())
     return {
         "fleet": options.fleet,
         "scenario": options.scenario,
-        "satellites": options.satellites,
-        "left_out": len(options.left_out),
+        "satellites": options.opened.build.fleet.count,
+        "left_out": len(options.opened.build.left_out),
         "frames_published": published,
         "frames_stored": in_store,
         "frames_counted_by": "store" if stored is not None else "ingester",
@@ -266,7 +283,7 @@ def _summary(
         "lost": published - in_store - dead - owed,
         "duplicates": watch.count("ingest", "duplicates"),
         "interrupted": cancelled,
-        "simulated_s": watch.count("simulate", "ticks"),
+        "ticks": watch.count("simulate", "ticks"),
         "wall_s": round(wall_s, 2),
         "parts": {
             child.name: {

@@ -19,6 +19,7 @@ class Mark:
 
     seq: int = -1
     beyond: set[int] = field(default_factory=set)
+    newest_arrived: int = -1
 
 
 class StoredMarks:
@@ -40,14 +41,19 @@ class StoredMarks:
         mark = self._marks.setdefault(key, Mark())
         if base - 1 > mark.seq:
             mark.seq = base - 1
+            mark.newest_arrived = max(mark.newest_arrived, base - 1)
             self._advance(mark)
+
+    def arrive(self, key: ShardKey, seq: int) -> None:
+        """A batch came in: one that skips numbers shows a gap on the way."""
+        mark = self._marks.setdefault(key, Mark())
+        self.gaps_count += int(seq > mark.newest_arrived + 1)
+        mark.newest_arrived = max(mark.newest_arrived, seq)
 
     def store(self, key: ShardKey, seq: int) -> None:
         """A batch is durable."""
         mark = self._marks.setdefault(key, Mark())
         if seq > mark.seq:
-            if seq > mark.seq + 1 + len(mark.beyond):
-                self.gaps_count += 1
             mark.beyond.add(seq)
             self._advance(mark)
 

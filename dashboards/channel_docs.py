@@ -1,0 +1,67 @@
+"""docs/channels.md: the telemetry dictionary as a page."""
+
+from itertools import groupby
+
+from twin.channels import (
+    ACCEL_CHANNELS,
+    ACCEL_MEASUREMENT,
+    BUS_CHANNELS,
+    BUS_MEASUREMENT,
+    Channel,
+)
+
+HEAD = f"""# Channels
+
+Generated from `twin/dictionary/*.yaml` by `make generate`; edit those, not this page.
+
+Every satellite reports {len(BUS_CHANNELS)} bus channels in measurement `{BUS_MEASUREMENT}` (tags `fleet`,
+`plane`, `sat`) and {len(ACCEL_CHANNELS)} channels per accelerator in `{ACCEL_MEASUREMENT}` (the same tags and
+`accel`). Numbers are floats; states are integers. Time stamps are the satellite's own, in
+nanoseconds. On NVIDIA parts an accelerator channel has its DCGM name, elsewhere ours. A limit
+marked (A) is an assumption; S-numbers are listed in `twin/presets/sources.yaml`.
+"""
+
+
+def channels_page() -> str:
+    """The whole page."""
+    parts = [HEAD]
+    for _, rows in groupby(BUS_CHANNELS + ACCEL_CHANNELS, key=lambda row: row.subsystem):
+        channels = list(rows)
+        parts.append(f"\n## {channels[0].subsystem_title}\n")
+        parts.append("| channel | unit | meaning | range | warning | critical | source |")
+        parts.append("|---|---|---|---|---|---|---|")
+        parts += [_row(channel) for channel in channels]
+    return "\n".join(parts) + "\n"
+
+
+def _row(channel: Channel) -> str:
+    name = f"`{channel.name}`"
+    if channel.dcgm_name:
+        name += f"<br>`{channel.dcgm_name}` ({channel.dcgm_id})"
+    limits = channel.limits
+    cells = [
+        name,
+        "state" if channel.kind == "state" else channel.unit,
+        channel.meaning + _states(channel),
+        _range(channel.low, channel.high),
+        _limit(limits.warning_low, limits.warning_high),
+        _limit(limits.critical_low, limits.critical_high),
+        channel.source + (f"; limits: {channel.limit_source}" if channel.limit_source else ""),
+    ]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _states(channel: Channel) -> str:
+    names = ", ".join(f"{code} {name}" for code, name in channel.states.items())
+    return f" ({names})" if names else ""
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is None:
+        return ""
+    return f"{low:g} to {high:g}" if high is not None else f"from {low:g}"
+
+
+def _limit(low: float | None, high: float | None) -> str:
+    sides = [f"< {low:g}" if low is not None else "", f"> {high:g}" if high is not None else ""]
+    return ", ".join(side for side in sides if side)

@@ -1,0 +1,34 @@
+"""Command-line words into numbers; a wrong one is named with what is allowed."""
+
+import re
+from datetime import UTC, datetime
+
+import typer
+
+Duration = float
+SECONDS_PER_UNIT = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)?")
+
+
+def parse_duration(text: str) -> Duration:
+    """Seconds of `90`, `60s`, `10m`, `2h` or `1d`; more than 0."""
+    match = DURATION.fullmatch(str(text).strip())
+    seconds = float(match[1]) * SECONDS_PER_UNIT[match[2] or "s"] if match else 0.0
+    if seconds <= 0.0:
+        raise typer.BadParameter(f"{text!r}: a time above 0 such as 60s, 10m, 2h or 1d")
+    return seconds
+
+
+def parse_epoch(text: str) -> float | None:
+    """UTC seconds since 1970 of ISO 8601 or Unix seconds; None for `now`. Raises ValueError."""
+    if text == "now":
+        return None
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r}: `now` or ISO 8601 UTC such as 2026-05-01T00:00:00Z") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.timestamp()

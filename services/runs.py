@@ -1,0 +1,71 @@
+"""What to run: a scenario opened, built at its epoch and planned. Shared by every command."""
+
+import math
+import time
+from dataclasses import dataclass, replace
+
+from services.arguments import parse_epoch
+from services.scenario_files import find_scenario, read_text
+from services.settings import Settings
+from services.simulate import Plan
+from twin.errors import ConfigurationError, Problem
+from twin.reports import plan_shards
+from twin.scenario import FleetBuild, Scenario, build_fleet, load_scenario
+
+
+@dataclass(frozen=True)
+class OpenedScenario:
+    """A scenario, its fleet at the epoch, and whether the epoch is the present."""
+
+    scenario: Scenario
+    build: FleetBuild
+    epoch_unix_s: float
+    is_present: bool
+
+
+def open_scenario(settings: Settings) -> OpenedScenario:
+    """Read, check and build the scenario that the settings name.
+
+    Raises ConfigurationError with every problem, also when no satellite is left.
+    """
+    scenario = load_scenario(find_scenario(settings.scenario), read_text)
+    if settings.epoch is not None:
+        try:
+            scenario = replace(scenario, epoch_unix_s=parse_epoch(settings.epoch))
+        except ValueError as error:
+            raise ConfigurationError([Problem("epoch", None, "", str(error))]) from None
+    epoch_unix_s = scenario.epoch_unix_s
+    if epoch_unix_s is None:
+        epoch_unix_s = float(round(time.time()))
+    build = build_fleet(scenario, epoch_unix_s, read_text)
+    if not build.fleet.count:
+        problem = Problem(settings.scenario, None, "fleet", "no satellite is left to simulate")
+        raise ConfigurationError([problem])
+    return OpenedScenario(scenario, build, epoch_unix_s, scenario.epoch_unix_s is None)
+
+
+def plan_simulation(
+    opened: OpenedScenario, rate: float, duration_s: float | None, started_at_s: float | None
+) -> Plan:
+    """When the epoch is the present, simulated time is the wall clock's."""
+    present_s = opened.epoch_unix_s if opened.is_present else None
+    return Plan(
+        scenario=opened.scenario,
+        build=opened.build,
+        epoch_unix_s=opened.epoch_unix_s,
+        rate=rate,
+        duration_s=math.inf if duration_s is None else duration_s,
+        started_at_s=started_at_s if started_at_s is not None else present_s,
+    )
+
+
+def report_counts(opened: OpenedScenario, duration_s: float) -> dict[str, int]:
+    """Frames that each satellite owes in a run of this length: its report times."""
+    step_s = opened.scenario.step_s
+    ticks_count = math.ceil(duration_s / step_s - 1e-9)
+    ids = opened.build.fleet.satellite_ids
+    counts: dict[str, int] = {}
+    for shard in plan_shards(opened.build.fleet, step_s):
+        due = len(range(shard.phase_ticks, ticks_count, shard.period_ticks))
+        counts |= {ids[row]: due for row in shard.rows.tolist()}
+    return counts

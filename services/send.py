@@ -1,0 +1,35 @@
+"""Send a command and wait for the simulator's answer."""
+
+import asyncio
+import uuid
+
+import orjson
+
+from services.mqtt import connect
+from services.settings import Settings
+from services.topics import Topics
+from twin.errors import DependencyUnavailableError
+
+ANSWER_TIMEOUT_S = 10.0
+
+
+async def send_limit(settings: Settings, fleet: str, target: str, value: float) -> str:
+    """Limit the compute of a satellite, plane or `all`; returns the answering event as JSON.
+
+    Raises DependencyUnavailableError if no simulator answers.
+    """
+    topics, command_id = Topics(fleet), uuid.uuid4().hex
+    command = {"id": command_id, "command": "limit_compute", "value": value}
+    async with connect(settings, f"send-{command_id}", None) as connection:
+        await connection.subscribe(topics.event())
+        await connection.publish(topics.command(target), orjson.dumps(command))
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                async for message in connection.messages():
+                    message.acknowledge()
+                    event = orjson.loads(message.payload)
+                    if event.get("id") == command_id:
+                        return message.payload.decode()
+        except TimeoutError:
+            pass
+    raise DependencyUnavailableError(f"no simulator of fleet {fleet!r} answered")

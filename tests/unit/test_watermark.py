@@ -1,0 +1,125 @@
+"""The delivery promise without a broker: nothing counted twice, nothing let go too early."""
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.watermark import Outbox, Owed, StoredMarks
+
+KEY = ("fleet", "run", "s0000")
+
+
+def test_mark_advances_only_without_a_gap() -> None:
+    marks = StoredMarks()
+    marks.settle_base(KEY, 0)
+    for seq in (0, 1, 3, 4):
+        marks.store(KEY, seq)
+    assert marks.seq(KEY) == 1
+    assert marks.is_stored(KEY, 4)
+    assert not marks.is_stored(KEY, 2)
+    marks.store(KEY, 2)
+    assert marks.seq(KEY) == 4
+
+
+def test_gaps_are_counted_where_batches_arrive() -> None:
+    marks = StoredMarks()
+    marks.settle_base(KEY, 0)
+    for seq in (0, 1, 3, 2, 4, 9):
+        marks.arrive(KEY, seq)
+    assert marks.gaps_count == 2
+
+
+@given(st.permutations(range(20)))
+def test_law_any_order_of_storing_ends_at_the_same_mark(order: list[int]) -> None:
+    marks = StoredMarks()
+    marks.settle_base(KEY, 0)
+    stored: set[int] = set()
+    for seq in order:
+        marks.store(KEY, seq)
+        stored.add(seq)
+        gapless = next(n for n in range(21) if n not in stored) - 1
+        assert marks.seq(KEY) == gapless
+    assert marks.seq(KEY) == 19
+
+
+def test_new_ingester_starts_from_what_the_publisher_still_owes() -> None:
+    marks = StoredMarks()
+    marks.settle_base(KEY, 7)
+    assert marks.seq(KEY) == 6
+    assert not marks.is_stored(KEY, 7)
+
+
+def test_a_new_run_starts_anew_and_the_old_one_is_forgotten() -> None:
+    marks = StoredMarks()
+    marks.settle_base(KEY, 0)
+    marks.store(KEY, 0)
+    other = ("fleet", "other-run", "s0000")
+    marks.settle_base(other, 0)
+    assert marks.seq(other) == -1
+    assert marks.seq(KEY) == -1
+
+
+def _owed(seq: int, size: int = 10) -> Owed:
+    return Owed("s0000", seq, frames=2, payload=b"x" * size)
+
+
+def test_outbox_releases_up_to_the_watermark_and_no_further() -> None:
+    outbox = Outbox(limit_bytes=1000)
+    for seq in range(5):
+        outbox.add(_owed(seq))
+    assert outbox.release("s0000", 2) == 6
+    assert outbox.frames_count == 4
+    assert outbox.bytes_count == 20
+    assert outbox.base("s0000", 5) == 3
+    assert outbox.release("s0000", 2) == 0
+    assert outbox.release("unknown", 9) == 0
+
+
+def test_outbox_is_full_at_its_limit() -> None:
+    outbox = Outbox(limit_bytes=25)
+    outbox.add(_owed(0))
+    assert not outbox.is_full
+    outbox.add(_owed(1, size=15))
+    assert outbox.is_full
+
+
+def test_due_batches_are_those_not_sent_and_those_sent_too_long_ago() -> None:
+    outbox = Outbox(limit_bytes=1000)
+    for seq in range(3):
+        outbox.add(_owed(seq))
+    first, second, _ = outbox.due(0.0, patience_s=5.0)
+    first.sent_s, first.sends_count = 0.0, 1
+    second.sent_s, second.sends_count = 0.0, 2
+    assert [owed.seq for owed in outbox.due(4.0, 5.0)] == [2]
+    assert [owed.seq for owed in outbox.due(6.0, 5.0)] == [0, 2]
+    assert [owed.seq for owed in outbox.due(11.0, 5.0)] == [0, 1, 2]
+    outbox.forget_sends()
+    assert len(list(outbox.due(0.0, 5.0))) == 3
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_law_publisher_and_ingester_agree_over_a_lossy_link(seed: int) -> None:
+    """Whatever is lost, doubled or reordered, sending again ends with everything stored once."""
+    chance = random.Random(seed)
+    outbox, marks, written = Outbox(10_000), StoredMarks(), []
+    next_seq = 0
+    for turn in range(200):
+        if next_seq < 20:
+            outbox.add(_owed(next_seq))
+            next_seq += 1
+        base = outbox.base("s0000", next_seq)
+        sent = [owed for owed in outbox.due(float(turn), 0.0) if chance.random() < 0.6]
+        chance.shuffle(sent)
+        for owed in sent:
+            owed.sent_s, owed.sends_count = float(turn), 1
+            marks.settle_base(KEY, base)
+            if not marks.is_stored(KEY, owed.seq):
+                written.append(owed.seq)
+                marks.store(KEY, owed.seq)
+        if chance.random() < 0.5:
+            outbox.release("s0000", marks.seq(KEY))
+    outbox.release("s0000", marks.seq(KEY))
+    assert sorted(written) == list(range(20))
+    assert outbox.frames_count == 0
+    assert outbox.bytes_count == 0
