@@ -20,7 +20,7 @@ from twin.state import FloatArray, IntArray
 SGP4_RADIUS_M: Final = 6_378_135.0
 SGP4_GM_M3_S2: Final = 3.986008e14
 SGP4_J2: Final = 1.082616e-3
-_SGP4_EPOCH_UNIX_DAYS: Final = 7305.0  # 1949-12-31 to 1970-01-01
+_SGP4_EPOCH_UNIX_DAYS: Final = 7306.0  # 1949-12-31 to 1970-01-01
 _J2000_UNIX_S: Final = 946_728_000.0  # 2000-01-01T12:00:00Z
 TROPICAL_YEAR_DAYS: Final = 365.2421897  # IAU, mean tropical year at J2000
 

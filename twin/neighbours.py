@@ -29,12 +29,11 @@ def neighbour_links(
         # walking past the last plane of a delta comes back `phasing` slots ahead
         right_slot = (slot + np.where(plane == planes - 1, phasing, 0)) % per_plane
         left_slot = (slot - np.where(plane == 0, phasing, 0)) % per_plane
+        links[:, 2] = (plane - 1) % planes * per_plane + left_slot
         links[:, 3] = (plane + 1) % planes * per_plane + right_slot
-        if planes > 2:
-            links[:, 2] = (plane - 1) % planes * per_plane + left_slot
-        if seam:
-            links[plane == planes - 1, 3] = -1
+        if seam or planes == 2:
             links[plane == 0, 2] = -1
+            links[plane == planes - 1, 3] = -1
     return links
 
 
