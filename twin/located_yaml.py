@@ -33,7 +33,8 @@ Places = dict[Location, tuple[str, int]]
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What may be written: valid keys below each key ("" is the root), and ranges by key."""
+    """What may be written: valid keys below each key ("" is the root), and the range of each
+    key, as `parent.key` where keys of one name differ, else as `key`."""
 
     names: Mapping[str, list[str]] = field(default_factory=dict)
     ranges: Mapping[str, str] = field(default_factory=dict)
@@ -166,7 +167,8 @@ def _problem_of(detail: ErrorDetails, places: Places, words: Vocabulary) -> Prob
     file, line = place_of(location, places)
     keys = [part for part in location if isinstance(part, str)]
     shown = _shown(detail["input"])
-    allowed = words.ranges.get(keys[-1] if keys else "", "")
+    last = keys[-1] if keys else ""
+    allowed = words.ranges.get(f"{_parent(keys)}.{last}", words.ranges.get(last, ""))
     if detail["type"] == "extra_forbidden":
         message = f"unknown key; {nearest(keys[-1], words.names.get(_parent(keys), []))}"
     elif detail["type"] == "missing":
@@ -176,7 +178,7 @@ def _problem_of(detail: ErrorDetails, places: Places, words: Vocabulary) -> Prob
     elif detail["type"] in _RANGE_ERRORS and allowed:
         message = f"{shown} is out of range; allowed {allowed}"
     else:
-        rule = detail["msg"].replace("Input should", "must", 1)
+        rule = detail["msg"].replace("Input should", "must", 1).replace(" should ", " must ", 1)
         message = f"{rule}, got {shown}" + (f"; allowed {allowed}" if allowed else "")
     return Problem(file, line, dotted(location), message)
 

@@ -155,5 +155,7 @@ ORBIT_NAMES: Final[dict[str, list[str]]] = {
 """Valid keys below each key, for the nearest-name hints of errors."""
 
 ORBIT_RANGES: Final[dict[str, str]] = {
-    key: text for model in _MODELS.values() for key, text in allowed_ranges(model).items()
+    f"{name}.{key}": text
+    for name, model in _MODELS.items()
+    for key, text in allowed_ranges(model).items()
 }

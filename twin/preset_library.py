@@ -221,7 +221,7 @@ def _rows(
 ) -> tuple[PresetRow, ...]:
     ranges = allowed_ranges(PresetValues)
     rows = [
-        _row(f"orbit.{kind}.{key}", one, ORBIT_RANGES.get(key, ""), stem)
+        _row(f"orbit.{kind}.{key}", one, ORBIT_RANGES.get(f"{kind}.{key}", ""), stem)
         for kind, fields in orbit.items()
         for key, one in fields.items()
     ]

@@ -6,6 +6,7 @@ from typing import Any, Final
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from twin.elements import FORMATS
+from twin.environment import EnvironmentSettings
 from twin.orbit_spec import ORBIT_NAMES, ORBIT_RANGES, OrbitSpec
 from twin.preset_library import list_presets, unknown_preset
 from twin.preset_values import PresetValues, StrictModel, allowed_ranges
@@ -21,6 +22,10 @@ class EnvironmentKeys(StrictModel):
     solar_w_m2: float = Field(default=1361.0, ge=0, le=2000)
     earth_ir_w_m2: float = Field(default=237.0, ge=0, le=500)
     albedo_frac: float = Field(default=0.30, ge=0, le=1)
+
+    def settings(self) -> EnvironmentSettings:
+        """The same as the environment model takes them."""
+        return EnvironmentSettings(self.solar_w_m2, self.earth_ir_w_m2, self.albedo_frac)
 
 
 class ElementsKeys(StrictModel):

@@ -1,0 +1,113 @@
+"""Presets: every number sourced, everything resolves, and the design points close."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from twin.errors import ConfigurationError
+from twin.fleet_params import class_params
+from twin.preset_library import accelerator_profiles, explain, list_presets, load_preset, sources
+from twin.preset_values import PresetValues
+from twin.sizing import battery_resistance_ohm, shield_dose_frac
+from twin.state import FleetParams
+from twin.thermal import radiator_design_k
+
+NAMES = list_presets()
+
+
+def params() -> FleetParams:
+    return class_params([load_preset(name).values for name in NAMES])
+
+
+def test_the_presets_of_the_fleet_table_are_there() -> None:
+    expected = {"starcloud-1", "suncatcher-mvp", "hpe-sbc2-iss", "kepler-axiom-odc"}
+    expected |= {"three-body-12", "suncatcher-81", "starlink-v3-shell", "spacex-ai1"}
+    assert expected <= set(NAMES)
+    assert "defaults" not in NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_value_has_a_source_that_resolves_and_a_confidence(name: str) -> None:
+    rows = explain(name)
+    assert {row.key for row in rows} >= set(PresetValues.model_fields)
+    for row in rows:
+        assert "unknown source" not in row.source_text, row
+        assert len(row.source_text) > 10, row
+        if row.confidence in ("assumption", "memory", "computed") and row.source in sources():
+            continue
+        assert row.confidence == "public", row
+        assert row.source not in ("assumption", "memory", "computed"), row
+
+
+def test_accelerator_values_have_sources_too() -> None:
+    for name, profile in accelerator_profiles().items():
+        for key, one in profile:
+            if hasattr(one, "source"):
+                assert one.source in sources(), (name, key)
+        assert float(profile.idle_w.value) < float(profile.tdp_w.value)
+        assert float(profile.throttle_c.value) < float(profile.trip_c.value)
+
+
+def test_rows_say_where_a_value_was_set() -> None:
+    rows = {row.key: row for row in explain("starlink-hosted-compute")}
+    assert rows["mass_kg"].defined_in == "starlink-hosted-compute"
+    assert rows["bus_power_kw"].defined_in == "starlink-v3-shell"
+    assert rows["array_loss_pct_year"].defined_in == "defaults"
+    assert rows["mass_kg"].allowed == "above 0 to 1,000,000"
+
+
+def test_variants_change_only_what_they_say() -> None:
+    plain = load_preset("spacex-ai1").values.model_dump()
+    variant = load_preset("spacex-ai1/ride-through").values.model_dump()
+    changed = {key for key, value in variant.items() if plain[key] != value}
+    assert changed == {"battery_capacity_kwh", "eclipse_compute_pct", "compute_average_kw"}
+
+
+def test_an_unknown_preset_names_the_nearest() -> None:
+    with pytest.raises(ConfigurationError, match="did you mean 'suncatcher-81'"):
+        load_preset("suncatcher81")
+
+
+def test_ai1_radiator_stands_where_the_published_model_puts_it() -> None:
+    one = class_params([load_preset("spacex-ai1").values])
+    assert radiator_design_k(one)[0] == pytest.approx(
+        337.10, abs=0.01
+    )  # doi:10.5281/zenodo.20670771
+
+
+def test_law_design_points_close_below_the_throttle_limit() -> None:
+    """At full compute power over a radiator at its design temperature no die throttles."""
+    all_of = params()
+    accelerator_w = all_of.accel_count * all_of.accel_power_limit_w
+    full_w = np.minimum(accelerator_w + all_of.host_power_w, all_of.compute_peak_w)
+    loop_k = radiator_design_k(all_of) + full_w / all_of.loop_radiator_w_k
+    die_k = loop_k + full_w / all_of.plate_loop_w_k + accelerator_w / all_of.die_plate_w_k
+    room_k = all_of.accel_throttle_k - die_k
+    print(dict(zip(NAMES, np.round(die_k - 273.15, 1), strict=True)))
+    hot = [name for name, room in zip(NAMES, room_k, strict=True) if room < 4.9]
+    assert hot == []
+
+
+def test_arrays_carry_the_planned_mean_load_over_an_orbit() -> None:
+    """Sunlit share of the array, before heat and ageing, against bus and planned payload."""
+    for name in NAMES:
+        values = load_preset(name).values
+        rows = {row.key: row.value for row in explain(name)}
+        sunlit = float(rows["reference.sunlit_frac"]) if "reference.sunlit_frac" in rows else 0.62
+        supply_kw = values.array_power_kw * sunlit * 0.95 + values.external_power_kw
+        assert supply_kw >= values.bus_power_kw + values.compute_average_kw, name
+
+
+@given(st.floats(0.5, 100), st.floats(0.5, 100))
+def test_law_more_shield_never_means_more_dose(one_mm: float, other_mm: float) -> None:
+    thin, thick = sorted((one_mm, other_mm))
+    assert shield_dose_frac(thick) <= shield_dose_frac(thin) * (1 + 1e-12)
+
+
+def test_shield_table_and_battery_sag() -> None:
+    assert shield_dose_frac(10.0) == pytest.approx(1.0)
+    assert shield_dose_frac(5.0) == pytest.approx(109 / 45)
+    assert shield_dose_frac(0.5) == pytest.approx(1897 / 45)
+    # 28.8 V, 1 kWh: 34.7 A at 1 C lose 5 % = 1.44 V
+    assert battery_resistance_ohm(8, 1000.0) == pytest.approx(1.44 / (1000 / 28.8))
