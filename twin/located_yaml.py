@@ -153,7 +153,7 @@ def _scalar(node: yaml.Node, location: Location, file: str, problems: list[Probl
         problems.append(Problem(file, node.start_mark.line + 1, dotted(location), message))
         return None
     if node.tag in _TEXT_TAGS:
-        plain_style = getattr(node, "style", None) is None
+        plain_style = not getattr(node, "style", None)  # None in Python's parser, "" in libyaml's
         if plain_style and _NUMBER.fullmatch(node.value):
             return float(node.value)
         return str(node.value)

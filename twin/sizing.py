@@ -11,7 +11,8 @@ from typing import Final
 
 from twin.constants import CELSIUS_ZERO_K, STEFAN_BOLTZMANN_W_M2_K4
 
-DIE_MARGIN_K: Final = 5.0  # assumption: die this far below throttle at the design point
+DIE_MARGIN_K: Final = 10.0  # assumption: die below throttle at the design point; the warmest sky
+# of an orbit takes about 5 K of it, the control band of the clock 3 K
 DROP_LIMIT_K: Final = 30.0  # assumption: die to radiator; 25 K on the die is 0.036 K/W at 700 W
 DIE_DROP_SHARE: Final = 0.60  # assumption: die to cold plate; Gilmore 2002 gives this ordering
 PLATE_DROP_SHARE: Final = 0.25  # assumption: cold plate to loop; the rest is loop to radiator
