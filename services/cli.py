@@ -88,22 +88,18 @@ def up(
     What TWIN_MQTT_URL and TWIN_INFLUX_URL name is used; what they do not name is started on
     loopback. Ctrl-C stops everything. With --for it ends by itself and counts what was stored.
     """
-    from services.runs import open_scenario
     from services.summary import print_summary
     from services.up import UpOptions, run_up
 
     settings = load_settings(scenario=scenario, epoch=epoch, console_listen=listen)
-    opened = open_scenario(settings)
-    _say_left_out(opened.build)
     _log_to_stderr(logging.WARNING)
     quiet = summary == "json"
     options = UpOptions(
-        opened,
-        settings.scenario,
-        _rate(rate),
-        duration,
-        quiet,
-        lambda line: typer.echo(line, err=quiet),
+        rate=_rate(rate),
+        for_s=duration,
+        quiet=quiet,
+        announce=lambda line: typer.echo(line, err=quiet),
+        on_opened=lambda opened: _say_left_out(opened.build),
     )
     result = _run(run_up(settings, options))
     if result is None:
@@ -253,9 +249,10 @@ def send(
 
     _log_to_stderr(logging.WARNING)
     answer = _run(send_limit(load_settings(), fleet, target, limit_compute))
-    typer.echo(answer)
-    if '"command_refused"' in answer:
-        raise typer.Exit(1)
+    if answer is not None:
+        typer.echo(answer)
+        if '"command_refused"' in answer:
+            raise typer.Exit(1)
 
 
 def _say_left_out(build: "FleetBuild") -> None:

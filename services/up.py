@@ -1,54 +1,50 @@
 """`twin up`: broker, store, ingester, console and simulator from one command.
 
-What the environment names (TWIN_MQTT_URL, TWIN_INFLUX_URL) is used; what it does not name is
-started here, on loopback. Ctrl-C stops everything in order, and so does the end of `--for`.
+Ctrl-C stops everything in an order that lets the simulator drain first; so does the end of
+`--for`, after which the frames in the store are counted.
 """
 
 import asyncio
 import logging
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiohttp
 import orjson
 
-from services.children import Child, twin_command
-from services.embedded_broker import embedded_broker
+from services.children import twin_command
 from services.mqtt import Connection, keep_connected
-from services.runs import OpenedScenario, report_counts
-from services.settings import Settings, load_settings
+from services.settings import Settings
+from services.stack import DRAIN_S, SERVERS, SERVICES, STOP_S, Stack
 from services.store import StoreUnavailableError, open_store
 from services.topics import Topics, parse
 from twin.errors import TwinError
 
+if TYPE_CHECKING:
+    from services.runs import OpenedScenario
+
 LOG = logging.getLogger(__name__)
-DRAIN_S = 2.5
-STOP_S = 1.0
-FINAL_DRAIN_S = 60.0
+FINAL_DRAIN_S = 60.0  # at the end of --for; after Ctrl-C there is DRAIN_S
 SETTLE_S = 0.6  # the simulator's farewell and the last watermarks arrive
+MEASURE_EVERY_S = 0.5
+PROGRESS_EVERY_S = 5.0
 
 
 @dataclass(frozen=True)
 class UpOptions:
     """What the command line asked for."""
 
-    opened: OpenedScenario
-    scenario: str
     rate: float
     for_s: float | None  # simulated seconds
     quiet: bool
     announce: Callable[[str], None]
-
-    @property
-    def fleet(self) -> str:
-        """Name of the fleet."""
-        return self.opened.build.fleet.name
+    on_opened: Callable[["OpenedScenario"], None]
 
 
 @dataclass
@@ -63,110 +59,6 @@ class Watch:
         return value if isinstance(value, int) else 0
 
 
-@dataclass
-class Stack:
-    """The running processes, in the order in which they are stopped."""
-
-    settings: Settings
-    children: list[Child]
-
-    def child(self, name: str) -> Child | None:
-        """The child of that name, if it is ours."""
-        return next((child for child in self.children if child.name == name), None)
-
-
-def free_ports(count: int) -> list[int]:
-    """Free loopback ports, all different because all are held at once."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for opened in sockets:
-            opened.bind(("127.0.0.1", 0))
-        return [opened.getsockname()[1] for opened in sockets]
-
-
-def plan_stack(settings: Settings, options: UpOptions) -> Stack:
-    """Which processes to start and what each is told."""
-    state_dir = settings.state_dir.resolve()
-    mqtt_port, client_port, store_port = free_ports(3)
-    told: dict[str, str] = {"TWIN_STATE_DIR": str(state_dir)}
-    servers: list[Child] = []
-    if "TWIN_MQTT_URL" not in os.environ:
-        told["TWIN_MQTT_URL"] = f"mqtt://127.0.0.1:{mqtt_port}"
-        broker = embedded_broker(state_dir / "broker", mqtt_port, client_port)
-        servers.append(Child("broker", broker.command, {}, state_dir / "broker.log"))
-    if not settings.influx_url and not settings.store_url:
-        told["TWIN_STORE_URL"] = f"http://127.0.0.1:{store_port}"
-        command = twin_command("store", "--listen", f"127.0.0.1:{store_port}")
-        servers.append(Child("store", command, told, state_dir / "store.log"))
-    simulate = ["simulate", options.scenario, "--rate", str(options.rate)]
-    epoch_unix_s = options.opened.epoch_unix_s
-    started_at_s = epoch_unix_s if options.opened.is_present else time.time()
-    simulate += ["--epoch", repr(epoch_unix_s), "--started-at", repr(started_at_s)]
-    simulate += ["--drain", str(FINAL_DRAIN_S)]
-    if options.for_s is not None:
-        simulate += ["--for", f"{options.for_s}s"]
-    services = [
-        Child(name, twin_command(*command), told, state_dir / f"{name}.log")
-        for name, command in (
-            ("simulate", simulate),
-            ("ingest", ["ingest"]),
-            ("console", ["console"]),
-        )
-    ]
-    child_settings = load_settings(
-        mqtt_url=told.get("TWIN_MQTT_URL"), store_url=told.get("TWIN_STORE_URL")
-    )
-    return Stack(child_settings, [*services, *reversed(servers)])
-
-
-async def run_up(settings: Settings, options: UpOptions) -> dict[str, object]:
-    """Run until the simulation is over or this is cancelled; returns the summary."""
-    stack, watch = plan_stack(settings, options), Watch()
-    started_s, interrupted = time.monotonic(), False
-    async with asyncio.TaskGroup() as tasks:
-        watcher = tasks.create_task(_watch(stack.settings, watch))
-        try:
-            await _run_children(settings, stack, watch, options)
-        except asyncio.CancelledError:
-            interrupted = True
-            this = asyncio.current_task()
-            assert this is not None
-            this.uncancel()
-        finally:
-            stored = await _stop(stack, options)
-            watcher.cancel()
-    return _summary(stack, options, watch, stored, time.monotonic() - started_s, interrupted)
-
-
-async def _run_children(settings: Settings, stack: Stack, watch: Watch, options: UpOptions) -> None:
-    for child in reversed(stack.children):
-        await child.start()
-    async with asyncio.TaskGroup() as tasks:
-        beside = [
-            tasks.create_task(_measure(stack)),
-            tasks.create_task(_announce_console(settings, options.announce)),
-        ]
-        if not options.quiet:
-            beside.append(tasks.create_task(_progress(watch, options)))
-        await _until_over(stack)
-        for task in beside:
-            task.cancel()
-
-
-async def _until_over(stack: Stack) -> None:
-    """Until the simulator ends by itself, or a process ends that must not."""
-    runs = {asyncio.create_task(child.keep_running()): child for child in stack.children}
-    try:
-        done, _ = await asyncio.wait(runs, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in runs:
-            task.cancel()
-    for task in done:
-        child, code = runs[task], task.result()
-        if child.name != "simulate" or code != 0:
-            raise ChildFailedError(child.name, code, child.log_path)
-
-
 class ChildFailedError(TwinError):
     """A process of the stack ended for good before its time."""
 
@@ -175,122 +67,202 @@ class ChildFailedError(TwinError):
         super().__init__(f"{name} ended with {code}; see {log_path}")
 
 
-async def _watch(settings: Settings, watch: Watch) -> None:
-    async def use(connection: Connection) -> None:
-        await connection.subscribe(Topics().service())
-        async for message in connection.messages():
-            message.acknowledge()
-            address = parse(message.topic)
-            if address is not None:
-                with suppress(orjson.JSONDecodeError):
-                    watch.services[address.leaf.partition("-")[0]] = orjson.loads(message.payload)
+@dataclass
+class Run:
+    """One run from start to summary."""
 
-    await keep_connected(settings, f"up-{os.getpid()}", None, use)
+    settings: Settings
+    options: UpOptions
+    stack: Stack
+    watch: Watch = field(default_factory=Watch)
+    opened: "OpenedScenario | None" = None
+    stored: dict[str, int] | None = None
+    interrupted: bool = False
 
+    async def until_over(self) -> None:
+        """Start everything and wait; then stop everything, whatever happened."""
+        async with asyncio.TaskGroup() as tasks:
+            beside = [tasks.create_task(self._measure()), tasks.create_task(self._announce())]
+            try:
+                await self._start(beside, tasks)
+                await self._until_simulated()
+            except asyncio.CancelledError:
+                self.interrupted = True
+                this = asyncio.current_task()
+                assert this is not None
+                this.uncancel()
+            finally:
+                await self._stop_services()
+                for task in beside:
+                    task.cancel()
+                await self._stop_all(SERVERS)
 
-async def _measure(stack: Stack) -> None:
-    while True:
-        for child in stack.children:
-            child.measure()
-        await asyncio.sleep(0.5)
+    async def _start(self, beside: list[asyncio.Task[None]], tasks: asyncio.TaskGroup) -> None:
+        """The console first: people look at it, and it boots while the scenario is read."""
+        await self.stack.start_broker()
+        await self.stack.start("console", twin_command("console"))
+        self.opened = await asyncio.to_thread(_open, self.settings)
+        self.options.on_opened(self.opened)
+        await self.stack.start_store()
+        await self.stack.start("ingest", twin_command("ingest"))
+        await self.stack.start("simulate", self._simulate_command(self.opened))
+        beside.append(tasks.create_task(self._listen()))
+        if not self.options.quiet:
+            beside.append(tasks.create_task(self._progress()))
 
+    def _simulate_command(self, opened: "OpenedScenario") -> tuple[str, ...]:
+        started_at_s = opened.epoch_unix_s if opened.is_present else time.time()
+        arguments = ["simulate", self.settings.scenario, "--rate", repr(self.options.rate)]
+        arguments += ["--epoch", repr(opened.epoch_unix_s), "--started-at", repr(started_at_s)]
+        arguments += ["--drain", repr(FINAL_DRAIN_S)]
+        if self.options.for_s is not None:
+            arguments += ["--for", f"{self.options.for_s!r}s"]
+        return twin_command(*arguments)
 
-async def _announce_console(settings: Settings, announce: Callable[[str], None]) -> None:
-    """Say where the console is as soon as it answers."""
-    url = f"http://{settings.console_listen}/"
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2.0)) as session:
+    async def _until_simulated(self) -> None:
+        """Until the simulator ends by itself; an error if another process ends for good."""
+        runs = {asyncio.create_task(c.keep_running()): c for c in self.stack.children}
+        try:
+            done, _ = await asyncio.wait(runs, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in runs:
+                task.cancel()
+        for task in done:
+            child, code = runs[task], task.result()
+            if child.name != "simulate" or code != 0:
+                raise ChildFailedError(child.name, code, child.log_path)
+
+    async def _listen(self) -> None:
+        async def use(connection: Connection) -> None:
+            await connection.subscribe(Topics().service())
+            async for message in connection.messages():
+                message.acknowledge()
+                address = parse(message.topic)
+                if address is not None:
+                    name = address.leaf.partition("-")[0]
+                    with suppress(orjson.JSONDecodeError):
+                        self.watch.services[name] = orjson.loads(message.payload)
+
+        await keep_connected(self.stack.settings, f"up-{os.getpid()}", None, use)
+
+    async def _measure(self) -> None:
         while True:
-            with suppress(aiohttp.ClientError, TimeoutError):
-                async with session.get(url + "healthz") as answer:
-                    if answer.status == 200:
-                        break
-            await asyncio.sleep(0.05)
-    announce(f"Console: {url}")
+            self.stack.measure()
+            await asyncio.sleep(MEASURE_EVERY_S)
 
+    async def _announce(self) -> None:
+        """Say where the console is as soon as it answers."""
+        url = f"http://{self.settings.console_listen}/"
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2.0)) as session:
+            while True:
+                with suppress(aiohttp.ClientError, TimeoutError):
+                    async with session.get(url + "healthz") as answer:
+                        if answer.status == 200:
+                            break
+                await asyncio.sleep(0.05)
+        self.options.announce(f"Console: {url}")
 
-async def _progress(watch: Watch, options: UpOptions) -> None:
-    """A line on the terminal every few seconds: nobody should wonder whether it lives."""
-    while True:
-        await asyncio.sleep(5.0)
-        options.announce(
-            f"{options.opened.build.fleet.count:,} satellites, "
-            f"{watch.count('simulate', 'frames_published'):,} frames published, "
-            f"{watch.count('ingest', 'frames_stored'):,} stored, "
-            f"{watch.count('simulate', 'owed'):,} owed, "
-            f"{watch.count('ingest', 'dead_lettered'):,} dead letters"
+    async def _progress(self) -> None:
+        """A line every few seconds: nobody should wonder whether it lives."""
+        watch = self.watch
+        while True:
+            await asyncio.sleep(PROGRESS_EVERY_S)
+            self.options.announce(
+                f"{watch.count('simulate', 'satellites'):,} satellites, "
+                f"{watch.count('simulate', 'frames_published'):,} frames published, "
+                f"{watch.count('ingest', 'frames_stored'):,} stored, "
+                f"{watch.count('simulate', 'owed'):,} owed, "
+                f"{watch.count('ingest', 'dead_lettered'):,} dead letters"
+            )
+
+    async def _stop_services(self) -> None:
+        """Stop in order; ask the store what it holds once everything is written."""
+        self.stack.measure()
+        for child in self.stack.named("simulate"):
+            await child.stop(DRAIN_S)
+            await asyncio.sleep(SETTLE_S)
+        if self.opened is not None and self.options.for_s is not None and not self.interrupted:
+            self.stored = await self._stored_frames(self.opened)
+        self.stack.measure()
+        await self._stop_all(SERVICES)
+
+    async def _stop_all(self, names: tuple[str, ...]) -> None:
+        await asyncio.gather(*(child.stop(STOP_S) for child in self.stack.named(*names)))
+
+    async def _stored_frames(self, opened: "OpenedScenario") -> dict[str, int] | None:
+        start_ns = round(opened.epoch_unix_s * 1e6) * 1000
+        stop_ns = start_ns + round((self.options.for_s or 0.0) * 1e9)
+        try:
+            async with open_store(self.stack.settings) as store:
+                await store.prepare()
+                name = opened.build.fleet.name
+                return await store.frames_per_satellite(name, start_ns, stop_ns)
+        except StoreUnavailableError as error:
+            LOG.warning("stored frames cannot be counted: %s", error)
+            return None
+
+    def summary(self, wall_s: float) -> dict[str, object]:
+        """What became of every frame, and what each process used."""
+        counts = self._frame_counts(self.opened) if self.opened else {}
+        return counts | {
+            "interrupted": self.interrupted,
+            "wall_s": round(wall_s, 2),
+            "parts": {
+                child.name: {
+                    "cpu_s": round(child.usage.cpu_s, 2),
+                    "peak_rss_mb": round(child.usage.peak_rss_bytes / 1e6, 1),
+                }
+                for child in self.stack.children
+            },
+            "python": sys.version.split()[0],
+        }
+
+    def _frame_counts(self, opened: "OpenedScenario") -> dict[str, object]:
+        from services.runs import report_counts
+
+        watch, stored = self.watch, self.stored
+        published, owed = (
+            watch.count("simulate", "frames_published"),
+            watch.count("simulate", "owed"),
         )
+        dead = watch.count("ingest", "dead_lettered_frames")
+        complete = None
+        in_store = watch.count("ingest", "frames_stored")
+        if stored is not None:
+            in_store = sum(stored.values())
+            expected = report_counts(opened, self.options.for_s or 0.0)
+            complete = sum(stored.get(sat) == count for sat, count in expected.items())
+        return {
+            "scenario": self.settings.scenario,
+            "fleet": opened.build.fleet.name,
+            "satellites": opened.build.fleet.count,
+            "left_out": len(opened.build.left_out),
+            "frames_published": published,
+            "frames_stored": in_store,
+            "frames_counted_by": "ingester" if stored is None else "store",
+            "satellites_complete": complete,
+            "samples_stored": watch.count("ingest", "values_stored"),
+            "dead_lettered": watch.count("ingest", "dead_lettered"),
+            "owed": owed,
+            "lost": published - in_store - dead - owed,
+            "duplicates": watch.count("ingest", "duplicates"),
+            "ticks": watch.count("simulate", "ticks"),
+        }
 
 
-async def _stop(stack: Stack, options: UpOptions) -> dict[str, int] | None:
-    """Stop in order; ask the store what it holds once everything is written."""
-    simulate, *others = stack.children
-    for child in stack.children:
-        child.measure()
-    await simulate.stop(DRAIN_S)
-    await asyncio.sleep(SETTLE_S)
-    stored = await _stored_frames(stack, options) if options.for_s is not None else None
-    for child in others:
-        child.measure()
-    services = [child for child in others if child.name in {"ingest", "console"}]
-    servers = [child for child in others if child not in services]
-    await asyncio.gather(*(child.stop(STOP_S) for child in services))
-    await asyncio.gather(*(child.stop(STOP_S) for child in servers))
-    return stored
+async def run_up(settings: Settings, options: UpOptions) -> dict[str, object]:
+    """Run until the simulation is over or this is cancelled; returns the summary.
+
+    Raises ConfigurationError for a scenario with problems, ChildFailedError for a process that
+    will not run.
+    """
+    run, started_s = Run(settings, options, Stack(settings)), time.monotonic()
+    await run.until_over()
+    return run.summary(time.monotonic() - started_s)
 
 
-async def _stored_frames(stack: Stack, options: UpOptions) -> dict[str, int] | None:
-    start_ns = round(options.opened.epoch_unix_s * 1e6) * 1000
-    stop_ns = start_ns + round((options.for_s or 0.0) * 1e9)
-    try:
-        async with open_store(stack.settings) as store:
-            await store.prepare()
-            return await store.frames_per_satellite(options.fleet, start_ns, stop_ns)
-    except StoreUnavailableError as error:
-        LOG.warning("stored frames cannot be counted: %s", error)
-        return None
+def _open(settings: Settings) -> "OpenedScenario":
+    """Read and build the scenario; its imports are heavy, so they are part of this work."""
+    from services.runs import open_scenario
 
-
-def _summary(
-    stack: Stack,
-    options: UpOptions,
-    watch: Watch,
-    stored: dict[str, int] | None,
-    wall_s: float,
-    cancelled: bool,
-) -> dict[str, object]:
-    published = watch.count("simulate", "frames_published")
-    owed = watch.count("simulate", "owed")
-    dead = watch.count("ingest", "dead_lettered_frames")
-    in_store = (
-        sum(stored.values()) if stored is not None else watch.count("ingest", "frames_stored")
-    )
-    complete = None
-    if stored is not None:
-        expected = report_counts(options.opened, options.for_s or 0.0)
-        complete = sum(stored.get(sat) == count for sat, count in expected.items())
-    return {
-        "fleet": options.fleet,
-        "scenario": options.scenario,
-        "satellites": options.opened.build.fleet.count,
-        "left_out": len(options.opened.build.left_out),
-        "frames_published": published,
-        "frames_stored": in_store,
-        "frames_counted_by": "store" if stored is not None else "ingester",
-        "satellites_complete": complete,
-        "samples_stored": watch.count("ingest", "rows_stored"),
-        "dead_lettered": watch.count("ingest", "dead_lettered"),
-        "owed": owed,
-        "lost": published - in_store - dead - owed,
-        "duplicates": watch.count("ingest", "duplicates"),
-        "interrupted": cancelled,
-        "ticks": watch.count("simulate", "ticks"),
-        "wall_s": round(wall_s, 2),
-        "parts": {
-            child.name: {
-                "cpu_s": round(child.usage.cpu_s, 2),
-                "peak_rss_mb": round(child.usage.peak_rss_bytes / 1e6, 1),
-            }
-            for child in stack.children
-        },
-        "python": sys.version.split()[0],
-    }
+    return open_scenario(settings)

@@ -1,0 +1,77 @@
+"""Which processes a run needs: what the environment names is used, the rest is started here."""
+
+import socket
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from services.children import Child, twin_command
+from services.embedded_broker import embedded_broker
+from services.settings import Settings, load_settings
+
+DRAIN_S = 2.5
+STOP_S = 1.0
+SERVICES = ("ingest", "console")
+SERVERS = ("store", "broker")
+
+
+@dataclass
+class Stack:
+    """The processes of a run, and the addresses they were told."""
+
+    outside: Settings  # as the environment says
+    told: dict[str, str] = field(default_factory=dict)
+    children: list[Child] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.mqtt_port, self.client_port, self.store_port = free_ports(3)
+        self.state_dir = self.outside.state_dir.resolve()
+        self.told["TWIN_STATE_DIR"] = str(self.state_dir)
+        self.told["TWIN_CONSOLE_LISTEN"] = self.outside.console_listen
+        self.needs_broker = "mqtt_url" not in self.outside.model_fields_set
+        if self.needs_broker:
+            self.told["TWIN_MQTT_URL"] = f"mqtt://127.0.0.1:{self.mqtt_port}"
+        self.needs_store = not self.outside.influx_url and not self.outside.store_url
+        if self.needs_store:
+            self.told["TWIN_STORE_URL"] = f"http://127.0.0.1:{self.store_port}"
+
+    @property
+    def settings(self) -> Settings:
+        """Settings as the children see them."""
+        told = {name.removeprefix("TWIN_").lower(): value for name, value in self.told.items()}
+        return load_settings(**told)
+
+    async def start(self, name: str, command: tuple[str, ...]) -> None:
+        """Start one more process; its output goes to a log file of its own."""
+        child = Child(name, command, self.told, self.state_dir / f"{name}.log")
+        self.children.append(child)
+        await child.start()
+
+    async def start_broker(self) -> None:
+        """The embedded broker, unless one is configured."""
+        if self.needs_broker:
+            broker = embedded_broker(self.state_dir / "broker", self.mqtt_port, self.client_port)
+            await self.start("broker", broker.command)
+
+    async def start_store(self) -> None:
+        """The embedded store, unless an InfluxDB is configured."""
+        if self.needs_store:
+            listen = f"127.0.0.1:{self.store_port}"
+            await self.start("store", twin_command("store", "--listen", listen))
+
+    def named(self, *names: str) -> list[Child]:
+        """The children of these names, as far as they were started."""
+        return [child for child in self.children if child.name in names]
+
+    def measure(self) -> None:
+        """Note CPU and memory of every process."""
+        for child in self.children:
+            child.measure()
+
+
+def free_ports(count: int) -> list[int]:
+    """Free loopback ports, all different because all are held at once."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for opened in sockets:
+            opened.bind(("127.0.0.1", 0))
+        return [opened.getsockname()[1] for opened in sockets]
