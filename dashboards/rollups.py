@@ -38,13 +38,13 @@ class Rollup:
 _ROWS = (
     Rollup("sats_count", "Satellites", "Satellites reporting"),
     Rollup("sunlit_count", "In sunlight", "Satellites with the whole Sun in view"),
-    Rollup("eclipse_count", "In eclipse", "Satellites without the whole Sun in view"),
+    Rollup("eclipse_count", "In eclipse", "Satellites with any part of the Sun hidden"),
     Rollup("in_saa_count", "In the Anomaly", "Satellites inside the South Atlantic Anomaly"),
     Rollup("nominal_count", "Nominal", "Satellites with every channel inside its limits"),
     Rollup(
         "warning_count",
         "Warning",
-        "Satellites with a channel outside a warning limit",
+        "Satellites whose worst channel is outside a warning limit",
         alarm_colour=AMBER,
     ),
     Rollup(

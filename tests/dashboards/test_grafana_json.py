@@ -13,9 +13,11 @@ from dashboards.build import GRAFANA_DIRECTORY, main, rendered, stale_files
 from dashboards.grafana_json import DATASOURCE
 from dashboards.influxql import over_time
 from dashboards.panels import GRID_COLUMNS
+from dashboards.rollups import ROLLUPS
 from dashboards.satellite import bus_strips
 from dashboards.style import LEVEL_COLOURS, UNITS, channel, state_texts, steps, style
 from twin.channels import BUS_CHANNELS, CHANNELS, Limits, level
+from twin.rollups import FIELDS
 
 Json = dict[str, Any]
 FILES = {name: json.loads(text) for name, text in rendered().items()}
@@ -167,6 +169,12 @@ def test_a_strip_has_one_unit_one_kind_and_one_subsystem() -> None:
     for strips in bus_strips().values():
         for rows in strips:
             assert len({(row.unit, row.kind, row.subsystem) for row in rows}) == 1
+
+
+def test_roll_ups_are_those_that_the_service_writes() -> None:
+    assert ROLLUPS.keys() == FIELDS.keys()
+    for name, row in ROLLUPS.items():
+        assert row.channel in {None, FIELDS[name][0]}, name
 
 
 def test_every_unit_of_the_dictionary_has_a_unit_of_grafana() -> None:
