@@ -192,7 +192,9 @@ def refusal(status: int, text: str) -> web.HTTPException:
         421: web.HTTPMisdirectedRequest,
         503: web.HTTPServiceUnavailable,
     }
-    return kinds[status](body=orjson.dumps({"error": text}), content_type="application/json")
+    return kinds[status](
+        text=orjson.dumps({"error": text}).decode(), content_type="application/json"
+    )
 
 
 def _names(text: str, known: Mapping[str, Channel]) -> list[str]:

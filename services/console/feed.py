@@ -43,6 +43,7 @@ LIVE_CHANNELS = (
 )
 """Channels every browser gets for every satellite; the others are fetched per satellite."""
 
+STAMP_DIGITS = 19
 HEADS_LIMIT = 2_000_000
 SILENT_INTERVALS = 3.0
 """A satellite is stale after this many of its own report intervals without a report."""
@@ -204,19 +205,23 @@ class LiveFleet:
             return
         row, accelerator = place
         if accelerator is not None:
-            kept = self.roster.satellites[row].accelerators
-            if (
-                rest[-19:] >= kept.get(accelerator, b"")[-19:]
-            ):  # 19 digits of ns: text order is time
-                kept[accelerator] = rest
+            self._keep_accelerator(row, accelerator, rest)
             return
         columns, values, time_ns = self._reader.read(rest)
-        if time_ns >= self._time_ns[row]:
-            self.roster.satellites[row].raw = rest
+        satellite = self.roster.satellites[row]
+        if _stamp(rest) >= _stamp(satellite.raw):
+            satellite.raw = rest
         rows, times_ns, table = groups.setdefault(columns, ([], [], []))
         rows.append(row)
         times_ns.append(time_ns)
         table.append(values)
+
+    def _keep_accelerator(self, row: int, accelerator: str, rest: bytes) -> None:
+        if not (_stamp(rest).isdigit() and b"=" in rest):
+            raise ValueError("no fields or no timestamp")
+        kept = self.roster.satellites[row].accelerators
+        if _stamp(rest) >= _stamp(kept.get(accelerator, b"")):
+            kept[accelerator] = rest
 
     def _register(self, head: bytes) -> tuple[int, str | None] | None:
         parsed = parse_head(head)
@@ -282,3 +287,8 @@ class LiveFleet:
         if quiet and newest_ns < self.clock.newest_ns - RESTART_STEP_BACK_NS:
             self.counts.restarts += 1
             self._restart()
+
+
+def _stamp(rest: bytes) -> bytes:
+    """Timestamp of a line as text; 19 digits of nanoseconds (2001 to 2286) sort as they pass."""
+    return rest[-STAMP_DIGITS:]

@@ -14,7 +14,7 @@ from twin.state import FloatArray
 FluxModel = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
 """Trapped-proton flux [1/cm2/s] from latitude [rad], longitude [rad] and altitude [m]."""
 
-GRID_STEP_DEG = 3.0
+GRID_STEP_DEG = 2.0
 ALTITUDE_STEP_KM = 50.0
 USUAL_ALTITUDE_KM = 550.0
 CONTOURS_PER_THRESHOLD = (0.1, 1.0, 10.0)

@@ -1,6 +1,6 @@
 """A headless Chromium driven over its DevTools protocol: look at a page as a person would.
 
-    python tests/services/chromium.py URL out.png [--size 1600x1000] [--wait 3] [--light] [--run JS]
+python tests/services/chromium.py URL out.png [--size 1600x1000] [--wait 3] [--light] [--run JS]
 """
 
 import argparse

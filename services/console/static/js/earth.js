@@ -2,7 +2,7 @@
 
 import { drawEarth, loadAnomaly, loadLand } from "./earthmap.js";
 import { drawShape, themeColours } from "./paint.js";
-import { comingTrack, EARTH_RADIUS_KM } from "./sky.js";
+import { comingTrack, EARTH_RADIUS_KM, subsolarPoint } from "./sky.js";
 
 const { d3 } = globalThis;
 const DEGREE = Math.PI / 180;
@@ -11,6 +11,7 @@ const LABELS_UP_TO = 60;
 const FRAME_MS_MANY = 32; // about 30 frames a second are plenty for ten thousand points
 const ROTATE_DEG_PER_S = 3;
 const SUN_STEP_MS = 20000; // simulated; the night edge moves 0.08 deg
+const VIEW_FROM_NOON_DEG = 55;
 const PICK_PX = 12;
 const HIDDEN = -1e4;
 
@@ -30,6 +31,7 @@ export class EarthView extends EventTarget {
     this._resizer.observe(host);
     loadLand().then((land) => { this.land = land; this.dirty = true; });
     loadAnomaly().then((anomaly) => { this.anomaly = anomaly; this.dirty = true; });
+    if (data.clock.known) this.lon = subsolarPoint(data.now())[0] - VIEW_FROM_NOON_DEG; // day and night both in view
     this._listen();
     this.resize();
     this._loop = (at) => { if (this.closed) return; this._frame(at); requestAnimationFrame(this._loop); };

@@ -4,7 +4,8 @@ import { subsolarPoint } from "./sky.js";
 import { themeColours } from "./paint.js";
 
 const { d3, topojson } = globalThis;
-const TWILIGHT_DEG = [0, 4, 8, 12]; // the edge of night, softened
+const TWILIGHT_DEG = [0, 1.5, 3, 4.5, 6, 7.5, 9, 10.5, 12, 13.5, 15, 16.5]; // the edge of night, softened
+const STARS = 170;
 const SPHERE = { type: "Sphere" };
 
 let landPromise = null;
@@ -31,7 +32,7 @@ function contoursOf(grid) {
   const contours = made.map((contour, k) => ({
     level: grid.levels[k],
     type: "MultiPolygon",
-    coordinates: contour.coordinates.map((polygon) => polygon.map((ring) => ring.map(place))),
+    coordinates: contour.coordinates.map((polygon) => polygon.map((ring) => ring.map(place).reverse())),
   }));
   const peak = grid.flux.indexOf(Math.max(...grid.flux));
   return { contours, threshold: grid.threshold, peak: place([(peak % nx) + 0.5, Math.floor(peak / nx) + 0.5]), altitudeKm: grid.altitude_km, any: grid.peak > grid.threshold };
@@ -43,7 +44,7 @@ export function drawEarth(context, view, { land, anomaly, unixMs }) {
   const { projection, width, height } = view;
   const path = d3.geoPath(projection, context);
   context.clearRect(0, 0, width, height);
-  if (view.globe) drawGlow(context, view, colour);
+  if (view.globe) { drawStars(context, view, colour); drawGlow(context, view, colour); }
   context.beginPath(); path(SPHERE); context.fillStyle = ocean(context, view, colour); context.fill();
   if (land) {
     context.beginPath(); path(land); context.fillStyle = colour("land"); context.fill();
@@ -64,6 +65,20 @@ function ocean(context, view, colour) {
   return shade;
 }
 
+/** Fixed points behind the globe, the same every time. */
+function drawStars(context, { width, height }, colour) {
+  context.fillStyle = colour("star");
+  for (let k = 0, seed = 7; k < STARS; k += 1) {
+    seed = (seed * 48271) % 2147483647;
+    const x = (seed / 2147483647) * width;
+    seed = (seed * 48271) % 2147483647;
+    const y = (seed / 2147483647) * height, size = 0.5 + (seed % 100) / 110;
+    context.globalAlpha = 0.15 + (seed % 37) / 70;
+    context.fillRect(x, y, size, size);
+  }
+  context.globalAlpha = 1;
+}
+
 function drawGlow(context, { cx, cy, scale }, colour) {
   const glow = context.createRadialGradient(cx, cy, scale * 0.98, cx, cy, scale * 1.13);
   glow.addColorStop(0, colour("glow"));
@@ -78,7 +93,7 @@ function drawNight(context, path, unixMs, colour) {
   const [longitude, latitude] = subsolarPoint(unixMs);
   const circle = d3.geoCircle().center([longitude + 180, -latitude]).precision(3);
   context.fillStyle = colour("night");
-  context.globalAlpha = 0.19;
+  context.globalAlpha = Number(colour("night-step"));
   for (const depth of TWILIGHT_DEG) { context.beginPath(); path(circle.radius(90 - depth)()); context.fill(); }
   context.globalAlpha = 1;
 }

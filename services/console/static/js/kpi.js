@@ -13,7 +13,7 @@ const TILES = [
   { label: "Sunlit", read: (s) => ({ value: formatNumber(s.sunlit, 0), sub: percent(s.sunlit, s.sunlit + s.eclipse) }) },
   { label: "In eclipse", read: (s) => ({ value: formatNumber(s.eclipse, 0), sub: `${formatNumber(s.in_saa, 0)} in the anomaly` }) },
   { label: "Compute power", read: (s) => power(s) },
-  { label: "Mean charge", read: (s, _, data) => ({ ...level(data, "eps_soc_pct", s.soc_mean_pct), sub: s.soc_low ? `lowest ${formatNumber(s.soc_low.value, 1)} · ${s.soc_low.sat}` : "", link: s.soc_low?.sat }) },
+  { label: "Mean charge", read: (s, _, data) => ({ ...level(data, "eps_soc_pct", s.soc_mean_pct), sub: s.soc_low ? `lowest ${formatNumber(s.soc_low.value, 1)} %` : "", link: s.soc_low?.sat }) },
   { label: "Hottest accelerator", read: (s, _, data) => extreme(data, "tcs_die_max_t_c", s.die_max) },
   { label: "Highest dose rate", read: (s, _, data) => extreme(data, "rad_dose_rate_rad_day", s.dose_max) },
   { label: "Messages", read: (s) => ({ value: s.messages_s === null ? "–" : formatNumber(s.messages_s, 1), unit: "/s", sub: s.lines_s === null ? "" : `${formatNumber(s.lines_s, 0)} rows/s`, lasting: true }) },
@@ -24,7 +24,7 @@ const TILES = [
 function health(s) {
   const { critical = 0, warning = 0, nominal = 0 } = s.health;
   const value = critical ? `${critical} critical` : warning ? `${warning} warning` : nominal ? "nominal" : "–";
-  const sub = critical ? `${warning} warning, ${formatNumber(nominal, 0)} nominal` : `${formatNumber(nominal, 0)} nominal`;
+  const sub = critical ? `${formatNumber(warning, 0)} warning` : `${formatNumber(nominal, 0)} nominal`;
   return { value, sub, level: critical ? "crit" : warning ? "warn" : "ok", words: true };
 }
 
@@ -55,7 +55,7 @@ function pipeline(status) {
   const dead = told.dead_lettered ?? 0, owed = told.owed ?? 0;
   const level = online < states.length ? "crit" : dead > 0 ? "warn" : "ok";
   const value = states.length ? `${online}/${states.length} online` : "–";
-  return { value, sub: `owed ${formatNumber(owed, 0)} · dead-letter ${formatNumber(dead, 0)}`, level, words: true, lasting: true };
+  return { value, sub: `${formatNumber(owed, 0)} owed, ${formatNumber(dead, 0)} dead`, level, words: true, lasting: true };
 }
 
 function age(s, data) {
@@ -84,13 +84,14 @@ export class KeyFigures {
     const silent = summary.satellites > 0 && summary.fresh === 0;
     const lost = (performance.now() - this.data.receivedAt) / 1000 > AGE_WARN_S;
     for (const { parts, node, read } of this.tiles) {
-      const { value, unit = "", sub = "", level: found = "ok", link = null, lasting = false } = read(summary, this.status, this.data);
+      const { value, unit = "", sub = "", level: found = "ok", link = null, lasting = false, words = false } = read(summary, this.status, this.data);
       const stale = (silent || lost) && !lasting;
       parts.value.textContent = stale && silent ? "–" : value;
       parts.unit.textContent = stale && silent ? "" : unit;
       parts.sub.textContent = stale ? "stale" : sub;
       parts.sub.title = sub;
       parts.mark.textContent = found === "ok" || stale ? "" : LEVEL_MARK[found];
+      node.dataset.words = String(words);
       node.dataset.level = stale ? "stale" : found;
       node.dataset.stale = String(stale);
       if (link) node.setAttribute("href", `#/sat/${link}`); else node.removeAttribute("href");

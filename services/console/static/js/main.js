@@ -14,7 +14,7 @@ const RETRY_MS = 2000;
 const STATUS_MS = 5000;
 const SPEAK_MS = 15000;
 const THEME_KEY = "orbital-twin-theme";
-const TRACK_MIN = 95;
+const TRACK_MIN = 60;
 const find = (id) => document.getElementById(id);
 const root = document.documentElement;
 const date = new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", day: "2-digit", month: "short", year: "numeric" });

@@ -1,6 +1,6 @@
 // Which class (colour, symbol, word) every satellite belongs to, for any channel one may colour by.
 
-import { formatWithUnit, limitLevel } from "./format.js";
+import { formatNumber, limitLevel, unitText } from "./format.js";
 
 const STEPS = 7;
 // cividis (Nunez, Anderton, Renslow 2018): evenly spaced in lightness for every colour vision
@@ -58,10 +58,11 @@ export class Paint {
 
   _range(colour) {
     const { low, high } = this._bounds();
+    const digits = Math.max(0, Math.min(this.channel.decimals, 1 - Math.floor(Math.log10((high - low) / STEPS))));
     const light = document.documentElement.dataset.theme === "light";
     (light ? CIVIDIS_ON_LIGHT : CIVIDIS).forEach((step, k) => {
       const from = low + ((high - low) * k) / STEPS, to = low + ((high - low) * (k + 1)) / STEPS;
-      this.classes.push({ word: `${formatWithUnit(this.channel, (from + to) / 2)}`, colour: step, shape: "dot", level: 0 });
+      this.classes.push({ word: `${formatNumber(from, digits)}–${formatNumber(to, digits)} ${unitText(this.channel.unit)}`, colour: step, shape: "dot", level: 0 });
     });
     const warn = this.classes.push({ word: "beyond warning", colour: colour("warn"), shape: "triangle", level: 1 }) - 1;
     const crit = this.classes.push({ word: "beyond critical", colour: colour("crit"), shape: "diamond", level: 2 }) - 1;

@@ -6,7 +6,7 @@ import { inclination, periodMinutes } from "./sky.js";
 import { History, Strip, stretches } from "./strips.js";
 
 const WINDOWS_MIN = [10, 30, 90, 180];
-const TRACK_MIN = 95;
+const TRACK_MIN = 60;
 const SUNLIT_HALF = 0.5;
 
 const get = async (path) => {
@@ -67,7 +67,7 @@ export class SatelliteView {
       element("div", { class: "sat-main" },
         element("div", { class: "bands-key" }, element("div", { class: "segmented", role: "group", "aria-label": "Time shown" }, ...this.windows), key("eclipse", "eclipse"), key("saa", "South Atlantic Anomaly"), key("warn", "warning limit"), key("crit", "critical limit"), this.notice),
         this.stripHost, this.accelPanel,
-        element("section", { class: "panel" }, element("div", { class: "panel-head" }, element("h2", {}, "All channels"), element("span", { class: "muted" }, "as last reported")), element("div", { class: "scroll" }, element("table", {}, element("thead", {}, element("tr", {}, ...["Channel", "Value", "State", "Meaning", "Name"].map((head) => element("th", {}, head)))), this.channelTable)))));
+        element("section", { class: "panel" }, element("div", { class: "panel-head" }, element("h2", {}, "All channels"), element("span", { class: "muted" }, "as last reported")), element("div", { class: "scroll" }, element("table", {}, element("thead", {}, element("tr", {}, ...["Channel", "Value", "State", "Meaning", "Name"].map((head) => element("th", { class: head === "Value" ? "number" : "" }, head)))), this.channelTable)))));
     this._channelRows();
   }
 

@@ -14,11 +14,11 @@ export class Search {
   }
 
   _find() {
-    const words = this.input.value.trim().toLowerCase();
+    const words = this.input.value.trim().toLowerCase().replaceAll("_", " ");
     const { ids, names, planes, plane, presets, preset } = this.data, found = [];
     if (words) {
       for (let row = 0; row < ids.length && found.length < SHOWN; row += 1) {
-        const text = `${ids[row]} ${names[row]} ${planes[plane[row]]} ${presets[preset[row]]}`.toLowerCase();
+        const text = `${ids[row]} ${names[row]} ${planes[plane[row]]} ${presets[preset[row]]}`.toLowerCase().replaceAll("_", " ");
         if (text.includes(words)) found.push(row);
       }
     }

@@ -1,6 +1,6 @@
 // Time strips of one satellite: history from the store, then every report as it comes.
 
-import { element, formatNumber, formatWithUnit, unitText } from "./format.js";
+import { element, formatWithUnit, unitText } from "./format.js";
 import { themeColours } from "./paint.js";
 
 const { uPlot } = globalThis;
@@ -63,6 +63,14 @@ export function stretches(times, values, test) {
   return found;
 }
 
+/** Ticks with the decimals that their distance needs. */
+function tickTexts(ticks) {
+  const step = ticks.length > 1 ? Math.abs(ticks[1] - ticks[0]) : 1;
+  let digits = 0;
+  while (digits < 6 && Math.abs(step * 10 ** digits - Math.round(step * 10 ** digits)) > 1e-6 * 10 ** digits * step) digits += 1;
+  return ticks.map((tick) => tick.toLocaleString("en-GB", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+}
+
 export class Strip {
   constructor(host, panel, data, history) {
     Object.assign(this, { panel, data, history, bands: { eclipse: [], saa: [] } });
@@ -108,10 +116,10 @@ export class Strip {
   _options(colour) {
     const { units } = this.panel;
     const font = "11px system-ui, sans-serif", axis = { stroke: colour("muted"), font, grid: { stroke: colour("line"), width: 0.6 }, ticks: { show: false }, labelFont: font };
-    const label = (unit) => (_, ticks) => ticks.map((tick) => `${formatNumber(tick, 3)}${unitText(unit) === "%" || unitText(unit) === "°C" ? unitText(unit) : ""}`);
+    const label = (unit) => (_, ticks) => tickTexts(ticks).map((text) => `${text}${["%", "°C"].includes(unitText(unit)) ? unitText(unit) : ""}`);
     const side = (unit) => (unitText(unit).length > 2 || (unitText(unit) && !["%", "°C"].includes(unitText(unit))) ? unitText(unit) : null);
     return {
-      width: Math.max(80, this.plotHost.clientWidth), height: HEIGHT_PX, padding: [8, units.length > 1 ? 0 : 10, 0, 0],
+      width: Math.max(80, this.plotHost.clientWidth), height: HEIGHT_PX, padding: [8, units.length > 1 ? 4 : 18, 0, 0],
       cursor: { sync: { key: SYNC_KEY }, points: { size: 6 }, drag: { x: false, y: false } },
       legend: { show: false },
       scales: { x: { time: true }, ...Object.fromEntries(units.map((unit, k) => [`y${k}`, { range: (plot, low, high) => this._range(unit, low, high) }])) },
@@ -127,7 +135,7 @@ export class Strip {
   }
 
   _range(unit, low, high) {
-    if (low === null || high === null) return [0, 1];
+    if (low === null || high === null || (low === 0 && high === 0 && unit !== "%" && !this.panel.limits_of)) return [0, 1];
     const channels = this.channels.filter((channel) => channel.unit === unit);
     const limited = this.data.channels.get(this.panel.limits_of);
     let from = low, to = high;

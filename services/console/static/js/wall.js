@@ -1,11 +1,15 @@
 // Every satellite as one cell, grouped by plane; cells shrink until all of them fit.
 
+import { formatWithUnit, limitLevel } from "./format.js";
 import { drawShape, themeColours } from "./paint.js";
 
-const CELL_LIMIT_PX = 46;
+const CELL_LIMIT_PX = 112;
+const DETAIL_FROM_PX = 74;
+const FAMILY = /^[A-Za-z]+[-_ ](?=[A-Za-z]*\d)/;
 const SYMBOL_FROM_PX = 9;
 const NAME_FROM_PX = 34;
 const LABEL_PX = 13;
+const LABEL_WIDTH_PX = 64;
 const GAP_PX = 8;
 
 /** Events: "pick" {row}, "hover" {row, x, y}. */
@@ -35,8 +39,9 @@ export class Wall extends EventTarget {
     this.canvas.getContext("2d").setTransform(ratio, 0, 0, ratio, 0, 0);
     if (!data.count || this.width < 20 || this.height < 20) return;
     const groups = this._groups();
-    for (let size = CELL_LIMIT_PX; size >= 2; size -= size > 14 ? 1 : 0.5) {
-      if (this._place(groups, size) || size === 2) break;
+    for (let size = CELL_LIMIT_PX; size >= 2; size -= size > 14 ? 1 : 0.25) {
+      const depths = this._depths(groups);
+      if (depths.some((deep) => this._place(groups, size, deep)) || size === 2) break;
     }
     this._index();
     this.draw();
@@ -52,7 +57,15 @@ export class Wall extends EventTarget {
     return [...rows.keys()].sort((a, b) => a - b).map((plane) => ({ label: this.data.planes[plane] || "no plane", rows: rows.get(plane) }));
   }
 
-  _place(groups, size) {
+  /** Shelf depths to try: all blocks of one depth look tidy. */
+  _depths(groups) {
+    const sizes = groups.map((group) => group.rows.length).sort((a, b) => a - b);
+    const usual = Math.max(1, Math.round(Math.sqrt(sizes[sizes.length >> 1] / 1.6)));
+    return [...new Set([usual, Math.max(1, usual - 1), usual + 1, usual + 2, 1, 2])];
+  }
+
+  /** Blocks on shelves, `deep` cells high wherever a shelf is wide enough; false if they do not fit. */
+  _place(groups, size, deep) {
     const labelled = size >= 7 && groups.length <= 150;
     const head = labelled ? LABEL_PX + 3 : 0;
     const gap = labelled ? GAP_PX : Math.max(2, size * 0.6);
@@ -60,8 +73,8 @@ export class Wall extends EventTarget {
     const blocks = [];
     let x = 0, y = 0, shelf = 0;
     for (const group of groups) {
-      const wanted = Math.ceil(Math.sqrt(group.rows.length * (labelled ? 2.4 : 1.6)));
-      const columns = Math.min(perRow, Math.max(wanted, labelled ? Math.ceil(76 / size) : 1), Math.max(group.rows.length, labelled ? Math.ceil(76 / size) : 1));
+      const least = labelled ? Math.ceil(LABEL_WIDTH_PX / size) : 1;
+      const columns = Math.min(perRow, Math.max(Math.ceil(group.rows.length / deep), least));
       const width = columns * size, height = Math.ceil(group.rows.length / columns) * size + head;
       if (x > 0 && x + width > this.width) { x = 0; y += shelf + gap; shelf = 0; }
       blocks.push({ ...group, x, y, columns });
@@ -105,10 +118,12 @@ export class Wall extends EventTarget {
         if (!detailed) { if (kind === 0) context.strokeRect(x + 0.5, y + 0.5, side - 1, side - 1); else context.fillRect(x + inset, y + inset, side - 2 * inset, side - 2 * inset); continue; }
         context.globalAlpha = level > 0 ? 0.34 : 0.2; context.fillRect(x, y, side, side); context.globalAlpha = 1;
         const named = size >= NAME_FROM_PX;
-        drawShape(context, shape, x + side / 2, y + (named ? side * 0.36 : side / 2), side * (named ? 0.17 : 0.27));
+        const rich = size >= DETAIL_FROM_PX;
+        drawShape(context, shape, rich ? x + 14 : x + side / 2, y + (rich ? 15 : named ? side * 0.36 : side / 2), rich ? 6.5 : side * (named ? 0.17 : 0.27));
       }
     }
-    if (size >= NAME_FROM_PX) this._drawNames(context, colour);
+    if (size >= DETAIL_FROM_PX) this._drawDetails(context, colour);
+    else if (size >= NAME_FROM_PX) this._drawNames(context, colour);
     for (const [row, style] of [[this.hovered, "muted"], [this.selected, "select"]]) {
       if (row >= 0) { context.lineWidth = 2; context.strokeStyle = colour(style); context.strokeRect(cellX[row], cellY[row], size, size); }
     }
@@ -130,9 +145,33 @@ export class Wall extends EventTarget {
     context.textAlign = "center";
     context.fillStyle = colour("text");
     for (const row of this.order) {
-      const name = (this.data.names[row] || this.data.ids[row]).replace(/^.*[\s_-](?=.{1,6}$)/, "");
+      const name = (this.data.names[row] || this.data.ids[row]);
       context.fillText(fitted(context, name, this.size - 5), this.cellX[row] + this.size / 2, this.cellY[row] + this.size * 0.8);
     }
+  }
+
+  /** Large cells: name, a bar of the battery's charge, compute power and hottest accelerator. */
+  _drawDetails(context, colour) {
+    const { data, size } = this, pad = 9, side = size - 3;
+    const fields = ["eps_compute_w", "tcs_die_max_t_c"].map((name) => data.channels.get(name));
+    context.textAlign = "left";
+    for (const row of this.order) {
+      const x = this.cellX[row] + 1.5, y = this.cellY[row] + 1.5;
+      context.fillStyle = colour("text");
+      context.font = "600 11px system-ui, sans-serif";
+      context.fillText(fitted(context, data.names[row] || data.ids[row], side - 30), x + 25, y + 19);
+      context.font = "11px system-ui, sans-serif";
+      context.fillStyle = colour("muted");
+      fields.forEach((channel, k) => context.fillText(fitted(context, formatWithUnit(channel, data.value(row, channel.name)), side - 2 * pad), x + pad, y + side * 0.5 + 15 * k));
+      this._drawCharge(context, colour, x + pad, y + side - 15, side - 2 * pad, data.value(row, "eps_soc_pct"));
+    }
+  }
+
+  _drawCharge(context, colour, x, y, width, percent) {
+    context.globalAlpha = 0.25; context.fillStyle = colour("muted"); context.fillRect(x, y, width, 5); context.globalAlpha = 1;
+    if (!Number.isFinite(percent)) return;
+    context.fillStyle = colour(["ok", "warn", "crit"][limitLevel(this.data.channels.get("eps_soc_pct"), percent)]);
+    context.fillRect(x, y, (width * Math.max(0, Math.min(100, percent))) / 100, 5);
   }
 
   /** The cell after a key: left and right along the wall, up and down to the nearest cell. */
@@ -176,9 +215,11 @@ export class Wall extends EventTarget {
   _send(name, detail) { this.dispatchEvent(new CustomEvent(name, { detail })); }
 }
 
+/** Text that fits: without the family name ("STARLINK-4359" becomes "4359"), else cut short. */
 function fitted(context, text, room) {
   if (context.measureText(text).width <= room) return text;
-  let cut = text;
+  let cut = text.replace(FAMILY, "");
+  if (context.measureText(cut).width <= room) return cut;
   while (cut.length > 1 && context.measureText(`${cut}…`).width > room) cut = cut.slice(0, -1);
   return `${cut}…`;
 }
