@@ -81,13 +81,14 @@ class LiveFleet:
         self._runs = Runs()
         self._wall_s = clock
         self._limit = satellites_limit
+        self.roster = Roster(satellites_limit)
         self._reader = LineReader(LIVE_CHANNELS)
         self._restart()
 
     def _restart(self) -> None:
         self.run = secrets.token_hex(4)
         self.fleet_name = ""
-        self.roster = Roster(self._limit)
+        self.roster = Roster(self._limit, self.roster)
         self._room = 0
         self._values = np.zeros((0, len(self.channels)), np.float32)
         self._time_ns = np.zeros(0, np.int64)

@@ -30,11 +30,15 @@ class Satellite:
 class Roster:
     """Rows of the live picture; grows as satellites appear, never beyond its limit."""
 
-    def __init__(self, satellites_limit: int = SATELLITES_LIMIT) -> None:
+    def __init__(
+        self, satellites_limit: int = SATELLITES_LIMIT, before: "Roster | None" = None
+    ) -> None:
         self.satellites: list[Satellite] = []
         self.version = 0
         self._row: dict[str, int] = {}
         self._limit = satellites_limit
+        # state messages may come before the first report of their run: what they said is kept
+        self._told = {s.satellite_id: s for s in before.satellites} if before else {}
 
     def __len__(self) -> int:
         return len(self.satellites)
@@ -60,7 +64,10 @@ class Roster:
         if unfit or len(self.satellites) >= self._limit:
             return None
         self._row[satellite_id] = row = len(self.satellites)
-        self.satellites.append(Satellite(satellite_id, plane))
+        told = self._told.pop(satellite_id, Satellite(satellite_id))
+        self.satellites.append(
+            Satellite(satellite_id, plane or told.plane, told.name, told.preset, told.details)
+        )
         self.version += 1
         return row
 

@@ -147,6 +147,16 @@ def test_new_run_starts_anew_and_the_old_one_is_not_mixed_in(live: LiveFleet) ->
     live.ingest(batch(header("r2", 0), line("NEW", 0)))
     assert live.run != before
     assert [s.satellite_id for s in live.roster.satellites] == ["NEW"]
+    live.on_state("OLD", {"name": "OLD-1"})
+    live.ingest(batch(header("r3", 0), line("OLD", 0)))
+    satellite = live.roster.find("OLD")
+    assert satellite is not None
+    assert satellite.name == "OLD-1"
+
+
+def test_batches_of_an_ended_run_are_left_out(live: LiveFleet) -> None:
+    live.ingest(batch(header("r1", 500), line("OLD", 500)))
+    live.ingest(batch(header("r2", 0), line("NEW", 0)))
     live.ingest(batch(header("r1", 501), line("OLD", 501)))
     assert [s.satellite_id for s in live.roster.satellites] == ["NEW"]
 
