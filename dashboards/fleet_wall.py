@@ -10,7 +10,7 @@ from dashboards.influxql import (
 from dashboards.panels import DashboardSpec, FieldStyle, Grid, MapLayer, PanelSpec, QuerySpec
 from dashboards.rollups import ROLLUPS
 from dashboards.style import INDIGO, LEVEL_COLOURS, channel, description, style
-from twin.channels import BUS_MEASUREMENT, FLEET_MEASUREMENT
+from twin.channels import FLEET_MEASUREMENT, PLANE_MEASUREMENT
 
 UID = "twin-fleet"
 SATELLITE_LINK = (
@@ -124,7 +124,7 @@ def _modes(grid: Grid) -> PanelSpec:
         grid=grid,
         queries=(
             over_time(
-                BUS_MEASUREMENT, {"mode": "eps_mode"}, where=OF_FLEET, reduce="max", by="plane"
+                PLANE_MEASUREMENT, {"mode": "mode_max"}, where=OF_FLEET, reduce="max", by="plane"
             ),
         ),
         style=style("eps_mode"),

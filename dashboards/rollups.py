@@ -53,6 +53,7 @@ _ROWS = (
         "Satellites with a channel outside a critical limit",
         alarm_colour=MAGENTA,
     ),
+    Rollup("mode_max", "Worst mode", "Highest mode code of all satellites", "eps_mode"),
     Rollup("compute_w", "Compute power", "Sum over the satellites", "eps_compute_w"),
     Rollup("array_w", "Array power", "Sum over the satellites", "eps_array_w"),
     Rollup("soc_mean_pct", "Mean charge", "Mean over the satellites", "eps_soc_pct"),

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from services.console.app import LOOPBACK_HOSTS, create_app
 from services.console.feed import LiveFleet
+from services.health import health_server
 from services.mqtt import Connection, Message, ServiceState, keep_connected
 from services.settings import Settings, host_and_port, refuse_public_bind
 from services.store import open_store
@@ -23,6 +24,11 @@ class PipelineStatus:
     def __init__(self) -> None:
         self._services: dict[str, dict[str, object]] = {}
         self._events: list[dict[str, object]] = []
+        self.broker_is_up = False
+
+    def checks(self) -> dict[str, bool]:
+        """Readiness: connected to the broker."""
+        return {"broker": self.broker_is_up}
 
     def on_service(self, name: str, payload: bytes) -> None:
         """A retained service state; unreadable ones are shown as such."""
@@ -62,7 +68,11 @@ async def run_console(settings: Settings) -> None:
     live, status = LiveFleet(), PipelineStatus()
     extra = [name.strip() for name in settings.console_allowed_hosts.split(",") if name.strip()]
     service = ServiceState(Topics("all").service("console"), "console")
-    async with open_store(settings) as store, asyncio.TaskGroup() as tasks:
+    async with (
+        open_store(settings) as store,
+        health_server(settings.health_listen, status.checks),
+        asyncio.TaskGroup() as tasks,
+    ):
         app = create_app(live, store, status, allowed_hosts=[*LOOPBACK_HOSTS, *extra])
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
@@ -71,7 +81,11 @@ async def run_console(settings: Settings) -> None:
             LOG.info("console on http://%s:%d/", host, port)
 
             async def use(connection: Connection) -> None:
-                await _listen(connection, live, status)
+                status.broker_is_up = True
+                try:
+                    await _listen(connection, live, status)
+                finally:
+                    status.broker_is_up = False
 
             tasks.create_task(keep_connected(settings, "console", service, use))
             await asyncio.Event().wait()

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from services.dead_letters import DeadLetters
+from services.health import health_server
 from services.mqtt import Connection, Message, ServiceState, keep_connected
 from services.pace import full_jitter_s
 from services.settings import Settings
@@ -63,6 +64,7 @@ class Ingester:
     marks: StoredMarks = field(default_factory=StoredMarks)
     queue: asyncio.Queue[Batch] = field(default_factory=lambda: asyncio.Queue(QUEUE_BATCHES))
     store_is_up: bool = True
+    broker_is_up: bool = False
     _queued: set[tuple[ShardKey, int]] = field(default_factory=set)
     _changed: set[ShardKey] = field(default_factory=set)
 
@@ -165,6 +167,14 @@ class Ingester:
         changed, self._changed = self._changed, set()
         return {key: self.marks.seq(key) for key in changed}
 
+    def checks(self) -> dict[str, bool]:
+        """Readiness: connected, the last write went through, room in the queue."""
+        return {
+            "broker": self.broker_is_up,
+            "store": self.store_is_up,
+            "queue": self.queue.qsize() < 0.8 * QUEUE_BATCHES,
+        }
+
     def status(self) -> dict[str, object]:
         """Counters for the retained service state."""
         return {
@@ -204,15 +214,25 @@ async def run_ingest(settings: Settings, instance: str = "1") -> None:
     service = ServiceState(Topics("all").service(f"ingest-{instance}"), "ingest")
     async with open_store(settings) as store:
         ingester = Ingester(store, letters)
-        await _prepare(store)
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(WRITERS_COUNT):
-                tasks.create_task(ingester.write_for_ever())
+        async with health_server(settings.health_listen, ingester.checks):
+            await _prepare(store)
+            await _receive_and_write(settings, ingester, f"ingest-{instance}", service)
 
-            async def use(connection: Connection) -> None:
-                await _serve(ingester, connection, service)
 
-            await keep_connected(settings, f"ingest-{instance}", service, use, persistent=True)
+async def _receive_and_write(
+    settings: Settings, ingester: Ingester, client_id: str, service: ServiceState
+) -> None:
+    async def use(connection: Connection) -> None:
+        ingester.broker_is_up = True
+        try:
+            await _serve(ingester, connection, service)
+        finally:
+            ingester.broker_is_up = False
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(WRITERS_COUNT):
+            tasks.create_task(ingester.write_for_ever())
+        await keep_connected(settings, client_id, service, use, persistent=True)
 
 
 async def _prepare(store: Store) -> None:

@@ -2,7 +2,7 @@
 
 Each variable starts with TWIN_. A secret can be given as NAME or as NAME_FILE (a path, as
 container engines mount secrets). A secret that is a well-known default or shorter than 16
-characters is refused, and so is a secret file that others can read.
+characters is refused, and so is a secret file that others can read or its group can change.
 """
 
 from pathlib import Path
@@ -99,12 +99,13 @@ class Settings(BaseSettings):
 
 def _read_secret(name: str, path: Path) -> str:
     try:
-        mode = path.stat().st_mode & 0o077
+        # A group may read: container secrets keep the host's owner, and containers join its group.
+        loose = path.stat().st_mode & 0o037
         text = path.read_text("utf-8").strip()
     except OSError as error:
         raise ValueError(f"TWIN_{name.upper()}_FILE={path}: {error.strerror}") from None
-    if mode:
-        raise ValueError(f"TWIN_{name.upper()}_FILE={path}: others can read it; chmod 600")
+    if loose:
+        raise ValueError(f"TWIN_{name.upper()}_FILE={path}: others can read it; chmod 640")
     return text
 
 

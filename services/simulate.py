@@ -19,6 +19,7 @@ import numpy as np
 import orjson
 
 from services.commands import CommandRefusedError, read_command, target_rows
+from services.health import health_server
 from services.mqtt import Connection, Message, ServiceState, keep_connected
 from services.pace import Pace
 from services.settings import Settings
@@ -99,6 +100,7 @@ class Simulator:
         self.tick = 0
         self.pace = Pace(self.plan.rate, time.time())
         self.changed = asyncio.Event()
+        self.broker_is_up = False
         self._published_state = np.full((self.fleet.count, 2), -1)
         self.state_messages: dict[str, bytes] = {}
 
@@ -223,6 +225,10 @@ class Simulator:
         done = {"kind": "command_done", "satellites": len(rows)} | command.model_dump()
         return orjson.dumps(event | done)
 
+    def checks(self) -> dict[str, bool]:
+        """Readiness: connected, and room for what is still to be stored."""
+        return {"broker": self.broker_is_up, "outbox": not self.outbox.is_full}
+
     def status(self) -> dict[str, object]:
         """Counters for the retained service state."""
         return {
@@ -250,11 +256,26 @@ async def run_simulate(settings: Settings, plan: Plan, drain_s: float) -> Simula
     service = ServiceState(simulator.topics.service("simulate"), "simulate")
 
     async def use(connection: Connection) -> None:
-        await _serve(simulator, connection, service)
+        simulator.broker_is_up = True
+        try:
+            await _serve(simulator, connection, service)
+        finally:
+            simulator.broker_is_up = False
 
     client_id = f"simulate-{simulator.fleet.name}"
-    link = asyncio.create_task(keep_connected(settings, client_id, service, use))
-    clock = asyncio.create_task(simulator.run())
+    async with health_server(settings.health_listen, simulator.checks):
+        link = asyncio.create_task(keep_connected(settings, client_id, service, use))
+        clock = asyncio.create_task(simulator.run())
+        await _until_over(simulator, link, clock, drain_s)
+    return simulator
+
+
+async def _until_over(
+    simulator: Simulator,
+    link: "asyncio.Task[None]",
+    clock: "asyncio.Task[None]",
+    drain_s: float,
+) -> None:
     try:
         await asyncio.wait({link, clock}, return_when=asyncio.FIRST_COMPLETED)
         for task in (link, clock):
@@ -267,7 +288,6 @@ async def run_simulate(settings: Settings, plan: Plan, drain_s: float) -> Simula
         await _drain(simulator, drain_s)
         link.cancel()
         await asyncio.wait({link, clock})
-    return simulator
 
 
 async def _drain(simulator: Simulator, limit_s: float) -> None:

@@ -60,6 +60,7 @@ FIELDS: Final[dict[str, tuple[str, Reduce, int]]] = {
     "nominal_count": ("sat_health", _count(lambda health: health == 0.0), 0),
     "warning_count": ("sat_health", _count(lambda health: health == 1.0), 0),
     "critical_count": ("sat_health", _count(lambda health: health == 2.0), 0),
+    "mode_max": ("eps_mode", _max, 0),
     "compute_w": ("eps_compute_w", _sum, 1),
     "array_w": ("eps_array_w", _sum, 1),
     "soc_mean_pct": ("eps_soc_pct", _mean, 2),

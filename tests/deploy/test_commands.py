@@ -164,7 +164,6 @@ def test_the_console_serves_its_page(stack: Stack) -> None:
         assert b"<html" in answer.read().lower()
 
 
-@pytest.mark.xfail(strict=True, reason="services do not serve TWIN_HEALTH_LISTEN yet")
 @pytest.mark.parametrize("name", ["simulate", "ingest", "console"])
 def test_the_health_check_of_the_compose_file_passes(stack: Stack, name: str) -> None:
     _, _, *words = compose()["services"][name]["healthcheck"]["test"]

@@ -126,7 +126,6 @@ def test_val_mosquitto_passwd_writes_the_same_form(tmp_path: Path) -> None:
     assert not make_secrets.verifies("plain text", "plain text")
 
 
-@pytest.mark.xfail(strict=True, reason="services/settings.py refuses a group-readable secret")
 def test_our_services_take_a_secret_as_it_is_made(place: tuple[Path, Path]) -> None:
     make_secrets.make_secrets(*place)
     path = place[0] / "mqtt_ingest_password"
