@@ -150,12 +150,8 @@ class LiveFleet:
 
     def on_state(self, satellite_id: str, payload: bytes | Mapping[str, Any]) -> None:
         """Take a satellite's retained state message: name, preset, plane, accelerators."""
-        row = self.roster.describe(satellite_id, payload)
-        if row is None:
+        if not self.roster.describe(satellite_id, payload):
             self.counts.rejected += 1
-            return
-        self._make_room()
-        self._mark[row] = self.tick_number + 1
 
     def tick(self) -> int:
         """Publish the picture; returns its number."""

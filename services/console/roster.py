@@ -26,6 +26,10 @@ class Satellite:
     raw: bytes = b""  # fields and timestamp of the last line
     accelerators: dict[str, bytes] = field(default_factory=dict)  # the same per accelerator
 
+    def description(self) -> "Satellite":
+        """The same satellite without what it reported."""
+        return Satellite(self.satellite_id, self.plane, self.name, self.preset, self.details)
+
 
 class Roster:
     """Rows of the live picture; grows as satellites appear, never beyond its limit."""
@@ -37,8 +41,13 @@ class Roster:
         self.version = 0
         self._row: dict[str, int] = {}
         self._limit = satellites_limit
-        # state messages may come before the first report of their run: what they said is kept
-        self._told = {s.satellite_id: s for s in before.satellites} if before else {}
+        # Retained states outlive the fleet that sent them, and come before its first report. So
+        # they never admit a satellite; what they say waits here until telemetry does.
+        self._told: dict[str, Satellite] = {}
+        if before is not None:
+            heard = {s.satellite_id: s.description() for s in before.satellites}
+            everything = before._told | heard
+            self._told = everything if len(everything) <= satellites_limit else heard
 
     def __len__(self) -> int:
         return len(self.satellites)
@@ -64,30 +73,37 @@ class Roster:
         if unfit or len(self.satellites) >= self._limit:
             return None
         self._row[satellite_id] = row = len(self.satellites)
-        told = self._told.pop(satellite_id, Satellite(satellite_id))
+        told = self._told.get(satellite_id, Satellite(satellite_id))
         self.satellites.append(
             Satellite(satellite_id, plane or told.plane, told.name, told.preset, told.details)
         )
         self.version += 1
         return row
 
-    def describe(self, satellite_id: str, payload: bytes | Mapping[str, Any]) -> int | None:
-        """Take a retained state message (JSON object); None when it is not usable."""
+    def describe(self, satellite_id: str, payload: bytes | Mapping[str, Any]) -> bool:
+        """Take a retained state message (JSON object); False when it is not usable."""
         state = _state(payload)
-        if state is None:
-            return None
-        row = self.admit(satellite_id, str(state.get("plane") or ""))
-        if row is None:
-            return None
-        satellite = self.satellites[row]
+        if state is None or not ID_PATTERN.match(satellite_id):
+            return False
+        satellite = self.find(satellite_id) or self._told.get(satellite_id)
+        if satellite is None:
+            if len(self._told) >= self._limit:
+                return False
+            satellite = self._told[satellite_id] = Satellite(satellite_id)
         known = {key: state[key] for key in STATE_TEXTS if _is_text(state.get(key))}
         known |= {key: state[key] for key in STATE_NUMBERS if _is_number(state.get(key))}
-        name, preset = known.get("name", satellite.name), known.get("preset", satellite.preset)
-        if (name, preset) != (satellite.name, satellite.preset):
-            self.version += 1
-        satellite.name, satellite.preset = name, preset
+        before = (satellite.name, satellite.preset, satellite.plane)
+        satellite.name = known.get("name", satellite.name)
+        satellite.preset = known.get("preset", satellite.preset)
+        satellite.plane = known.get("plane", satellite.plane)
         satellite.details |= known
-        return row
+        if satellite_id in self._row and before != (
+            satellite.name,
+            satellite.preset,
+            satellite.plane,
+        ):
+            self.version += 1
+        return True
 
 
 def _state(payload: bytes | Mapping[str, Any]) -> Mapping[str, Any] | None:

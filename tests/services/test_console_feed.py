@@ -176,11 +176,16 @@ def test_state_message_names_a_satellite(live: LiveFleet) -> None:
     live.on_state("A", json.dumps({"name": "ALPHA-1", "preset": "P1", "accel_count": 4}).encode())
     live.on_state("B", b"not json")
     live.on_state("C", json.dumps({"name": "<img src=x>"}).encode())
+    assert len(live.roster) == 0  # a retained state may be that of a fleet long gone
+    live.ingest(line("A", 1) + line("B", 1) + line("C", 1))
     satellite = live.roster.find("A")
     assert satellite is not None
     assert (satellite.name, satellite.preset) == ("ALPHA-1", "P1")
     assert satellite.details["accel_count"] == 4
-    assert live.roster.find("B") is None
+    version = live.roster.version
+    live.on_state("A", {"name": "ALPHA-2"})
+    assert satellite.name == "ALPHA-2"
+    assert live.roster.version > version
     unfit = live.roster.find("C")
     assert unfit is not None
     assert unfit.name == ""

@@ -8,7 +8,7 @@ const percent = (part, whole) => (whole ? `${formatNumber((100 * part) / whole, 
 
 /** Tiles: each reads (summary, status, data) and says value, unit, small print, level, link. */
 const TILES = [
-  { label: "Satellites", read: (s) => ({ value: formatNumber(s.satellites, 0), sub: s.stale ? `${s.stale} silent` : "all heard", level: s.satellites && s.stale === s.satellites ? "crit" : s.stale ? "warn" : "ok", lasting: true }) },
+  { label: "Satellites", read: (s, status) => satellites(s, status) },
   { label: "Health", read: (s) => health(s) },
   { label: "Sunlit", read: (s) => ({ value: formatNumber(s.sunlit, 0), sub: percent(s.sunlit, s.sunlit + s.eclipse) }) },
   { label: "In eclipse", read: (s) => ({ value: formatNumber(s.eclipse, 0), sub: `${formatNumber(s.in_saa, 0)} in the anomaly` }) },
@@ -20,6 +20,14 @@ const TILES = [
   { label: "Pipeline", read: (s, status) => pipeline(status) },
   { label: "Data age", read: (s, _, data) => age(s, data) },
 ];
+
+function satellites(s, status) {
+  // simulators say how many satellites they run: one that was never heard is missing too
+  const told = Object.values(status?.pipeline?.details ?? {}).reduce((sum, service) => sum + (Number.isInteger(service?.satellites) ? service.satellites : 0), 0);
+  const silent = s.stale + Math.max(0, told - s.satellites);
+  const level = s.satellites && s.fresh === 0 ? "crit" : silent ? "warn" : "ok";
+  return { value: formatNumber(s.satellites, 0), sub: silent ? `${formatNumber(silent, 0)} silent` : s.satellites ? "all heard" : "none yet", level, lasting: true };
+}
 
 function health(s) {
   const { critical = 0, warning = 0, nominal = 0 } = s.health;
