@@ -15,10 +15,11 @@ HEAD = f"""# Channels
 Generated from `twin/dictionary/*.yaml` by `make generate`; edit those, not this page.
 
 Every satellite reports {len(BUS_CHANNELS)} bus channels in measurement
-`{BUS_MEASUREMENT}` (tags `fleet`, `plane`, `sat`) and {len(ACCEL_CHANNELS)} channels per accelerator in
-`{ACCEL_MEASUREMENT}` (the same tags and `accel`). Numbers are floats; states are integers. Time stamps are the satellite's own, in
-nanoseconds. On NVIDIA parts an accelerator channel has its DCGM name, elsewhere ours. A limit
-marked (A) is an assumption; S-numbers are listed in `twin/presets/sources.yaml`.
+`{BUS_MEASUREMENT}` (tags `fleet`, `plane`, `sat`) and {len(ACCEL_CHANNELS)} channels for each
+accelerator in `{ACCEL_MEASUREMENT}` (the same tags and `accel`). Numbers are floats; states are
+integers. Time stamps are the satellite's own, in nanoseconds. On NVIDIA parts an accelerator
+channel has its DCGM name, elsewhere ours. A limit marked (A) is an assumption; S-numbers are
+listed in `twin/presets/sources.yaml`.
 """
 
 
