@@ -6,8 +6,10 @@ import { themeColours } from "./paint.js";
 const { uPlot } = globalThis;
 const HEIGHT_PX = 152;
 const GAP_STEPS = 3.5;
+const LEAST_WINDOW_S = 120;
 const SYNC_KEY = "satellite";
 const time = new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", hour: "2-digit", minute: "2-digit" });
+const exact = new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 /** Values of some channels over time, oldest first; one clock for all strips. */
 export class History {
@@ -102,13 +104,20 @@ export class Strip {
     this.bands = bands;
     this.plot.setData(this._table(), false);
     this.plot.batch(() => {
-      this.plot.setScale("x", { min: nowSeconds - this.history.windowMs / 1000, max: nowSeconds });
+      this.plot.setScale("x", { min: this._begin(nowSeconds), max: nowSeconds });
     });
     this.readings.forEach(({ reading }, k) => {
       const column = this.history.columns.get(this.channels[k].name), last = column.at(-1);
       reading.textContent = last === null || last === undefined ? "–" : formatWithUnit(this.channels[k], last);
       reading.title = stale ? "stale" : "";
     });
+  }
+
+  /** Left edge: the chosen window, or where a younger history begins. */
+  _begin(nowSeconds) {
+    const chosen = nowSeconds - this.history.windowMs / 1000;
+    const first = this.history.times[0] ?? chosen;
+    return Math.min(Math.max(chosen, first), nowSeconds - LEAST_WINDOW_S);
   }
 
   _table() { return [this.history.times, ...this.panel.channels.map((name) => this.history.columns.get(name))]; }
@@ -124,7 +133,7 @@ export class Strip {
       legend: { show: false },
       scales: { x: { time: true }, ...Object.fromEntries(units.map((unit, k) => [`y${k}`, { range: (plot, low, high) => this._range(unit, low, high) }])) },
       axes: [
-        { ...axis, values: (_, ticks) => ticks.map((tick) => time.format(tick * 1000)), space: 60, size: 26 },
+        { ...axis, values: (_, ticks, axisIndex, space, step) => ticks.map((tick) => (step < 60 ? exact : time).format(tick * 1000)), space: 64, size: 26 },
         ...units.map((unit, k) => ({ ...axis, scale: `y${k}`, side: k ? 1 : 3, values: label(unit), size: 50, space: 28, grid: k ? { show: false } : axis.grid, label: side(unit), labelSize: side(unit) ? 15 : 0, labelGap: 0 })),
       ],
       series: [{ value: (_, seconds) => (seconds === null ? "" : time.format(seconds * 1000)) }, ...this.channels.map((channel, k) => ({

@@ -5,7 +5,7 @@ import { drawShape, themeColours } from "./paint.js";
 
 const CELL_LIMIT_PX = 112;
 const DETAIL_FROM_PX = 74;
-const FAMILY = /^[A-Za-z]+[-_ ](?=[A-Za-z]*\d)/;
+const FAMILY_FROM = 3; // as many satellites of a plane share a name before it is left out
 const SYMBOL_FROM_PX = 9;
 const NAME_FROM_PX = 34;
 const LABEL_PX = 13;
@@ -91,12 +91,16 @@ export class Wall extends EventTarget {
     this.cellX = new Float32Array(data.count);
     this.cellY = new Float32Array(data.count);
     this.order = [];
+    this.family = [];
     for (const block of this.blocks) {
       block.rows.forEach((row, k) => {
         this.cellX[row] = block.x + (k % block.columns) * size;
         this.cellY[row] = block.y + this.head + Math.floor(k / block.columns) * size;
         this.order.push(row);
       });
+      const name = (row) => data.names[row] || data.ids[row];
+      const family = size >= NAME_FROM_PX ? sharedBeginning(block.rows.map(name)) : "";
+      for (const row of block.rows) this.family[row] = family;
     }
   }
 
@@ -145,8 +149,8 @@ export class Wall extends EventTarget {
     context.textAlign = "center";
     context.fillStyle = colour("text");
     for (const row of this.order) {
-      const name = (this.data.names[row] || this.data.ids[row]);
-      context.fillText(fitted(context, name, this.size - 5), this.cellX[row] + this.size / 2, this.cellY[row] + this.size * 0.8);
+      const name = this.data.names[row] || this.data.ids[row];
+      context.fillText(fitted(context, name, this.size - 5, this.family[row]), this.cellX[row] + this.size / 2, this.cellY[row] + this.size * 0.8);
     }
   }
 
@@ -159,7 +163,7 @@ export class Wall extends EventTarget {
       const x = this.cellX[row] + 1.5, y = this.cellY[row] + 1.5;
       context.fillStyle = colour("text");
       context.font = "600 11px system-ui, sans-serif";
-      context.fillText(fitted(context, data.names[row] || data.ids[row], side - 30), x + 25, y + 19);
+      context.fillText(fitted(context, data.names[row] || data.ids[row], side - 30, this.family[row]), x + 25, y + 19);
       context.font = "11px system-ui, sans-serif";
       context.fillStyle = colour("muted");
       fields.forEach((channel, k) => context.fillText(fitted(context, formatWithUnit(channel, data.value(row, channel.name)), side - 2 * pad), x + pad, y + side * 0.5 + 15 * k));
@@ -215,10 +219,18 @@ export class Wall extends EventTarget {
   _send(name, detail) { this.dispatchEvent(new CustomEvent(name, { detail })); }
 }
 
-/** Text that fits: without the family name ("STARLINK-4359" becomes "4359"), else cut short. */
-function fitted(context, text, room) {
+/** Beginning that all names share, up to a separator: "STARLINK-", "three_body_". */
+function sharedBeginning(names) {
+  if (names.length < FAMILY_FROM) return "";
+  let length = names[0].length;
+  for (const name of names) { while (name.slice(0, length) !== names[0].slice(0, length)) length -= 1; }
+  return /^.*[-_ ]/.exec(names[0].slice(0, length))?.[0] ?? "";
+}
+
+/** Text that fits: without the family's name if that helps, else cut short. */
+function fitted(context, text, room, family = "") {
   if (context.measureText(text).width <= room) return text;
-  let cut = text.replace(FAMILY, "");
+  let cut = text.slice(family.length);
   if (context.measureText(cut).width <= room) return cut;
   while (cut.length > 1 && context.measureText(`${cut}…`).width > room) cut = cut.slice(0, -1);
   return `${cut}…`;
