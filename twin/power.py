@@ -22,10 +22,12 @@ RECOVERY_DWELL_S: Final = 120.0  # physics.md 4.6; assumption
 RECOVERY_CEILING_FRAC: Final = 0.95  # recovery must stay reachable; assumption
 ECLIPSE_SUNLIT_FRAC: Final = 0.5  # half-light starts the planned eclipse cap; assumption
 SHED_ACCEL_FRAC: Final = 0.40  # accelerators capped at 40 % of their limit; physics.md 4.6
-# In sunlight the battery may add to the payload only above half charge, in full from 70 %, so
-# that bursts ride on it but charging for the next eclipse comes first. Assumption.
-SHARE_START_SOC_FRAC: Final = 0.50
-SHARE_FULL_SOC_FRAC: Final = 0.70
+# In sunlight the battery adds to the payload only when nearly full, so that bursts ride on it, and
+# below 80 % part of the sunlight is kept for charging: the next eclipse comes first. Assumption.
+SHARE_START_SOC_FRAC: Final = 0.80
+SHARE_FULL_SOC_FRAC: Final = 0.90
+CHARGE_RESERVE_FRAC: Final = 0.15  # of the source, in full from 50 % charge down; assumption
+RESERVE_FULL_SOC_FRAC: Final = 0.50
 
 
 @dataclass(frozen=True)
@@ -114,18 +116,23 @@ def payload_grant_w(
 ) -> FloatArray:
     """Power the payload may draw [W], (n,): the least of demand, mode cap and what is there.
 
-    Cap: peak in nominal; planned average times eclipse_compute_frac in eclipse; hosts plus 40 %
-    of the accelerators' limit in load shed; nothing in safe. A grant below idle powers nothing
-    useful, so it is 0. available_w is array and host platform at the bus; essential_w is
-    housekeeping and heater.
+    Cap: peak in nominal; in eclipse eclipse_compute_frac of the planned power, which is the
+    average of continuous duty or the peak of bursts; hosts plus 40 % of the accelerators' limit
+    in load shed; nothing in safe. A grant below idle powers nothing useful, so it is 0.
+    available_w is array and host platform at the bus; essential_w is housekeeping and heater.
     """
     accel_w = params.accel_count * params.accel_power_limit_w
-    eclipse_w = np.maximum(idle_w, params.eclipse_compute_frac * params.compute_average_w)
+    bursts = params.burst_period_s > 0.0
+    planned_w = np.where(bursts, params.compute_peak_w, params.compute_average_w)
+    eclipse_w = np.maximum(idle_w, params.eclipse_compute_frac * planned_w)
     shed_w = np.maximum(idle_w, params.host_power_w + SHED_ACCEL_FRAC * accel_w)
     cap_w = np.choose(mode, [params.compute_peak_w, eclipse_w, shed_w, np.zeros_like(demand_w)])
     share_frac = (soc_frac - SHARE_START_SOC_FRAC) / (SHARE_FULL_SOC_FRAC - SHARE_START_SOC_FRAC)
     share_frac = np.clip(np.maximum(share_frac, mode == ECLIPSE), 0.0, 1.0)
-    margin_w = available_w - essential_w + share_frac * discharge_limit_w(soc_frac, params)
+    empty_frac = (SHARE_START_SOC_FRAC - soc_frac) / (SHARE_START_SOC_FRAC - RESERVE_FULL_SOC_FRAC)
+    reserve_frac = CHARGE_RESERVE_FRAC * np.clip(empty_frac, 0.0, 1.0) * (mode != ECLIPSE)
+    margin_w = available_w * (1.0 - reserve_frac) - essential_w
+    margin_w = margin_w + share_frac * discharge_limit_w(soc_frac, params)
     grant_w: FloatArray = np.minimum(np.minimum(demand_w, cap_w), margin_w)
     return grant_w * ((grant_w >= idle_w * (1.0 - 1e-9)) & (grant_w > 0.0))
 

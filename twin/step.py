@@ -231,7 +231,8 @@ def _after_heat(
         die_w=accel_w,
         plate_w=balance.compute_w - accel_w,
         battery_w=balance.battery_heat_w + balance.heater_w,
-        bus_w=balance.load_w - balance.compute_w - balance.heater_w + balance.converter_heat_w,
+        bus_w=balance.load_w - balance.compute_w - balance.heater_w,
+        converter_w=balance.converter_heat_w,
         array_electrical_w=balance.array_w + balance.converter_heat_w,
     )
     after = thermal.advance_temperatures(

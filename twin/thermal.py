@@ -16,6 +16,7 @@ from twin.heat_network import (
     BATTERY,
     BUS,
     DIE,
+    LOOP,
     PLATE,
     RADIATOR,
     class_design,
@@ -32,6 +33,11 @@ _REFERENCE_K: Final = np.array([320.0, 290.0, 280.0])
 # view of the Earth from 600 km, (6371 / 6971)^2. Computed.
 DESIGN_EARTH_IR_W_M2: Final = 237.0 * 0.835
 RADIATOR_SUN_SIN: Final = 0.0349  # edge-on within 2 deg; fleets.md 5.3; assumption
+
+# Housekeeping electronics sit on the loop or heat pipes of the main radiator, as the radiator
+# areas of the presets imply (their T_avg holds with the bus power on it, fleets.md 3.2); the
+# rest, converters and the battery stay on the body and its own radiators. Assumption.
+BUS_TO_LOOP_FRAC: Final = 0.90
 
 BUS_DESIGN_K: Final = 293.15  # what body radiators are sized for: 20 C, usual practice; assumption
 BUS_EMISSIVITY_FRAC: Final = 0.85  # optical solar reflector or white paint; assumption
@@ -63,7 +69,8 @@ class HeatLoads(NamedTuple):
     die_w: FloatArray
     plate_w: FloatArray  # hosts
     battery_w: FloatArray  # losses and heater
-    bus_w: FloatArray  # housekeeping and converters
+    bus_w: FloatArray  # housekeeping
+    converter_w: FloatArray
     array_electrical_w: FloatArray  # taken out of the array at its terminals
 
 
@@ -100,8 +107,10 @@ def advance_temperatures(
     absorbed_w = radiator_absorbed_w(environment, params)
     heat_w = np.zeros_like(temp_k)
     heat_w[DIE], heat_w[PLATE], heat_w[BATTERY] = loads.die_w, loads.plate_w, loads.battery_w
+    heat_w[LOOP] = BUS_TO_LOOP_FRAC * loads.bus_w
     heat_w[RADIATOR] = absorbed_w
-    heat_w[BUS] = loads.bus_w + _body_absorbed_w(environment, body_m2)
+    heat_w[BUS] = (1.0 - BUS_TO_LOOP_FRAC) * loads.bus_w + loads.converter_w
+    heat_w[BUS] += _body_absorbed_w(environment, body_m2)
     heat_w[ARRAY] = array_absorbed_w(environment, params) - loads.array_electrical_w
     result_k = np.empty_like(temp_k)
     for rows in class_rows(params.thermal_class.tobytes()):
@@ -157,27 +166,28 @@ def array_absorbed_w(environment: Environment, params: FleetParams) -> FloatArra
 
 
 def radiator_design_k(params: FleetParams) -> FloatArray:
-    """Radiator temperature at the planned payload power [K], (n,).
+    """Radiator temperature at the planned power [K], (n,).
 
-    T = (Q / (eps sigma A) + T_sink^4)^(1/4). AI1: 337.10 K at 120 kW (fleets.md 3.4).
+    T = (Q / (eps sigma A) + T_sink^4)^(1/4), Q the payload's average and 90 % of housekeeping.
+    AI1: 337.10 K at 120 kW in all (fleets.md 3.4).
     """
     conductance = SIGMA * params.radiator_emissivity_frac * params.radiator_area_m2
-    fourth: FloatArray = params.compute_average_w / conductance + np.square(
-        np.square(params.radiator_sink_k)
-    )
+    heat_w = params.compute_average_w + BUS_TO_LOOP_FRAC * params.bus_power_w
+    fourth: FloatArray = heat_w / conductance + np.square(np.square(params.radiator_sink_k))
     return np.asarray(np.sqrt(np.sqrt(fourth)))
 
 
 def bus_body_area_m2(params: FleetParams) -> FloatArray:
     """Body-mounted radiator of the bus [m2], (n,), sized as designers do: 20 C at design heat.
 
-    Design heat: housekeeping, converter losses at the average draw, and what leaks in from the
-    warm main radiator. Not smaller than what a tenth of the housekeeping would need.
+    Design heat: the housekeeping that is not on the loop, converter losses at the average draw,
+    and what leaks in from the warm main radiator; at least a twentieth of the housekeeping.
     """
     load_w = params.bus_power_w + params.compute_average_w
     converter_w = load_w * (1.0 / params.converter_efficiency_frac - 1.0)
     leak_w = params.bus_radiator_w_k * (radiator_design_k(params) - BUS_DESIGN_K)
-    heat_w = np.maximum(params.bus_power_w + converter_w + leak_w, 0.1 * params.bus_power_w)
+    own_w = (1.0 - BUS_TO_LOOP_FRAC) * params.bus_power_w + converter_w + leak_w
+    heat_w = np.maximum(own_w, 0.05 * params.bus_power_w)
     sky_w_m2 = BUS_EMISSIVITY_FRAC * BUS_EARTH_VIEW_FRAC * DESIGN_EARTH_IR_W_M2
     return np.asarray(heat_w / (BUS_EMISSIVITY_FRAC * SIGMA * BUS_DESIGN_K**4 - sky_w_m2))
 
@@ -223,7 +233,8 @@ def initial_temp_k(params: FleetParams, environment: Environment) -> FloatArray:
     payload_w = params.compute_average_w
     accel_w = np.maximum(payload_w - params.host_power_w, 0.0)
     radiator_k = radiator_design_k(params)
-    loop_k = radiator_k + payload_w / params.loop_radiator_w_k
+    to_loop_w = BUS_TO_LOOP_FRAC * params.bus_power_w
+    loop_k = radiator_k + (payload_w + to_loop_w) / params.loop_radiator_w_k
     plate_k = loop_k + payload_w / params.plate_loop_w_k
     die_k = plate_k + accel_w / params.die_plate_w_k
     bus_k = np.full_like(payload_w, BUS_DESIGN_K)

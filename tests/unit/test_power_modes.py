@@ -98,16 +98,19 @@ def test_each_mode_caps_the_payload() -> None:
     assert np.all(grant(power.SAFE, 0.3, 1e6) == 0.0)
 
 
-def test_below_half_charge_sunlight_alone_feeds_the_payload() -> None:
+def test_a_part_charged_battery_adds_nothing_in_sunlight_and_keeps_a_share_to_charge() -> None:
     params = class_params()
     full_w = params.compute_peak_w + params.bus_power_w
     short_w = float(full_w[0]) - 2000.0
     assert grant(power.NOMINAL, 0.9, short_w)[0] == pytest.approx(params.compute_peak_w[0])
-    assert grant(power.NOMINAL, 0.45, short_w)[0] == pytest.approx(params.compute_peak_w[0] - 2000)
+    assert grant(power.NOMINAL, 0.80, short_w)[0] == pytest.approx(params.compute_peak_w[0] - 2000)
+    kept_w = 0.15 * short_w
+    less_w = params.compute_peak_w[0] - 2000 - kept_w
+    assert grant(power.NOMINAL, 0.45, short_w)[0] == pytest.approx(less_w)
 
 
 def test_a_grant_below_idle_is_no_grant() -> None:
     params = class_params()
     idle_w = params.host_power_w[0] + params.accel_count[0] * params.accel_idle_w[0]
-    assert grant(power.NOMINAL, 0.45, params.bus_power_w[0] + idle_w - 1.0)[0] == 0.0
-    assert grant(power.NOMINAL, 0.45, params.bus_power_w[0] + idle_w + 1.0)[0] > idle_w
+    assert grant(power.NOMINAL, 0.80, params.bus_power_w[0] + idle_w - 1.0)[0] == 0.0
+    assert grant(power.NOMINAL, 0.80, params.bus_power_w[0] + idle_w + 1.0)[0] > idle_w

@@ -34,7 +34,8 @@ def loads(params: FleetParams, payload_frac: float, lit: float) -> thermal.HeatL
         die_w=accel_w,
         plate_w=params.host_power_w * payload_frac,
         battery_w=0.01 * params.bus_power_w,
-        bus_w=1.2 * params.bus_power_w,
+        bus_w=params.bus_power_w,
+        converter_w=0.2 * params.bus_power_w,
         array_electrical_w=0.8 * params.array_power_w * lit,
     )
 
@@ -95,11 +96,11 @@ def reference_row_k(
         watts = [
             q[0] - die_plate,
             q[1] + die_plate - plate_loop,
-            plate_loop - loop_rad,
+            plate_loop - loop_rad + 0.9 * q[3],
             radiator_w + loop_rad + bus_rad - out[0],
             q[2] - batt_bus,
-            q[3] + batt_bus - bus_rad + body_w - out[1],
-            array_w * p["array_area_m2"] - q[4] - out[2],
+            0.1 * q[3] + q[4] + batt_bus - bus_rad + body_w - out[1],
+            array_w * p["array_area_m2"] - q[5] - out[2],
         ]
         return np.array(watts) / np.asarray(p["heat_capacity_j_k"])
 
@@ -137,10 +138,11 @@ def test_val_rack_satellite_radiator_reaches_the_published_temperature(
         radiator_emissivity_frac=0.91,
         radiator_sink_k=220.0,
         bus_radiator_w_k=0.0,
+        bus_power_w=0.0,
         compute_average_w=power_w,
     )
     environment = sky(sunlit=0.0, infrared_w_m2=237.0 * 0.835)
-    heat = thermal.HeatLoads(np.full(3, power_w), *(np.zeros(3),) * 4)
+    heat = thermal.HeatLoads(np.full(3, power_w), *(np.zeros(3),) * 5)
     temp = np.full((3, 7), 300.0)
     for _ in range(4000):
         temp = thermal.advance_temperatures(temp, heat, environment, params, 60.0).node_temp_k
@@ -163,7 +165,7 @@ def test_val_unloaded_array_in_sunlight_is_near_the_analytic_336_kelvin() -> Non
     environment = replace(
         sky(infrared_w_m2=0.0), albedo_flux_w_m2=np.zeros(3), solar_flux_w_m2=np.full(3, 1361.0)
     )
-    heat = thermal.HeatLoads(*(np.zeros(3),) * 5)
+    heat = thermal.HeatLoads(*(np.zeros(3),) * 6)
     temp = np.full((3, 7), 300.0)
     for _ in range(200):
         temp = thermal.advance_temperatures(temp, heat, environment, params, 60.0).node_temp_k
