@@ -46,14 +46,17 @@ class BrokerCommand:
     command: tuple[str, ...]
 
 
-def embedded_broker(directory: Path, port: int, client_port: int) -> BrokerCommand:
+def embedded_broker(
+    directory: Path, port: int, client_port: int, choice: str = "auto"
+) -> BrokerCommand:
     """Write the broker's configuration and say how to start it.
 
-    port: MQTT; client_port: NATS's own protocol, unused by us but always opened by it.
+    port: MQTT; client_port: NATS's own protocol, unused by us but always opened by it; choice:
+    auto, mosquitto or nats.
     """
     directory.mkdir(parents=True, exist_ok=True)
     mosquitto = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
-    if mosquitto:
+    if mosquitto and choice != "nats":
         conf = directory / "mosquitto.conf"
         user = getpass.getuser()  # started by root, mosquitto would become a user who owns nothing
         conf.write_text(MOSQUITTO_CONF.format(port=port, directory=directory, user=user))

@@ -172,7 +172,7 @@ class Ingester:
         return {
             "broker": self.broker_is_up,
             "store": self.store_is_up,
-            "queue": self.queue.qsize() < 0.8 * QUEUE_BATCHES,
+            "queue": self.queue.qsize() < 0.8 * self.queue.maxsize,
         }
 
     def status(self) -> dict[str, object]:

@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     influx_token: SecretStr | None = None
     influx_token_file: Path | None = None
 
+    embedded_broker: Literal["auto", "mosquitto", "nats"] = "auto"
     store_url: str | None = Field(None, description="http://host:port of the embedded store")
     store_retention_h: float = Field(24.0, gt=0)
 

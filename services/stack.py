@@ -49,7 +49,12 @@ class Stack:
     async def start_broker(self) -> None:
         """The embedded broker, unless one is configured."""
         if self.needs_broker:
-            broker = embedded_broker(self.state_dir / "broker", self.mqtt_port, self.client_port)
+            broker = embedded_broker(
+                self.state_dir / "broker",
+                self.mqtt_port,
+                self.client_port,
+                self.outside.embedded_broker,
+            )
             await self.start("broker", broker.command)
 
     async def start_store(self) -> None:

@@ -29,7 +29,7 @@ _CLASSES: dict[str, tuple[float, float, float]] = {
     "battery_capacity_j": (9e3 * 3600, 9.5e3 * 3600, 22e3 * 3600),
     "battery_cells_in_series_count": (28.0, 28.0, 108.0),
     "battery_resistance_ohm": (0.060, 0.055, 0.350),
-    "battery_charge_limit_c": (0.5, 0.5, 0.5),
+    "battery_charge_limit_c": (0.5, 1.0, 0.5),
     "battery_discharge_limit_c": (2.0, 2.0, 2.0),
     "battery_coulombic_frac": (0.995, 0.995, 0.995),
     "battery_depth_limit_frac": (0.8, 0.8, 0.8),
@@ -54,7 +54,7 @@ _CLASSES: dict[str, tuple[float, float, float]] = {
     "loop_radiator_w_k": (17e3 / 4.5, 1.4e3 / 4.5, 120e3 / 4.5),
     "battery_bus_w_k": (60.0, 60.0, 200.0),
     "bus_radiator_w_k": (5.0, 5.0, 20.0),
-    "radiator_area_m2": (52.0, 36.0 / 8, 220.0),
+    "radiator_area_m2": (52.0, 36.0, 220.0),
     "radiator_emissivity_frac": (0.90, 0.88, 0.91),
     "radiator_absorptivity_frac": (0.12, 0.12, 0.12),
     "radiator_sink_k": (220.0, 245.0, 220.0),
@@ -74,7 +74,7 @@ _CLASSES: dict[str, tuple[float, float, float]] = {
 _HEAT_CAPACITY_J_K = np.array(
     [
         [640.0, 17e3, 47e3, 64e3, 60e3, 259e3, 202e3],
-        [60.0, 1.4e3, 4.7e3, 10e3, 64e3, 878e3, 180e3],
+        [60.0, 1.4e3, 4.7e3, 45e3, 64e3, 878e3, 180e3],
         [5e3, 120e3, 705e3, 273e3, 147e3, 964e3, 1080e3],
     ]
 )

@@ -96,8 +96,8 @@ def reference_row_k(
         watts = [
             q[0] - die_plate,
             q[1] + die_plate - plate_loop,
-            plate_loop - loop_rad + 0.9 * q[3],
-            radiator_w + loop_rad + bus_rad - out[0],
+            plate_loop - loop_rad,
+            radiator_w + 0.9 * q[3] + loop_rad + bus_rad - out[0],
             q[2] - batt_bus,
             0.1 * q[3] + q[4] + batt_bus - bus_rad + body_w - out[1],
             array_w * p["array_area_m2"] - q[5] - out[2],

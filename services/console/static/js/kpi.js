@@ -31,9 +31,11 @@ function satellites(s, status) {
 
 function health(s) {
   const { critical = 0, warning = 0, nominal = 0 } = s.health;
-  const value = critical ? `${critical} critical` : warning ? `${warning} warning` : nominal ? "nominal" : "–";
+  const worst = critical || warning;
   const sub = critical ? `${formatNumber(warning, 0)} warning` : `${formatNumber(nominal, 0)} nominal`;
-  return { value, sub, level: critical ? "crit" : warning ? "warn" : "ok", words: true };
+  const level = critical ? "crit" : warning ? "warn" : "ok";
+  if (worst) return { value: formatNumber(worst, 0), unit: critical ? "critical" : "warning", sub, level };
+  return { value: nominal ? "nominal" : "–", sub, level, words: true };
 }
 
 function power(s) {
