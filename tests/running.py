@@ -8,7 +8,7 @@ from pathlib import Path
 
 from servers import free_port
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 TWIN = Path(sys.executable).with_name("twin")
 
 

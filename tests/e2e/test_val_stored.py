@@ -5,6 +5,7 @@ precession and nutation, WGS84 geodesy), none of which is our code.
 """
 
 import subprocess
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,8 +50,12 @@ def test_val_stored_positions_and_light_agree_with_skyfield(database: Path) -> N
         rows = connection.execute(QUESTION, {"sats": chosen}).fetchall()
     assert len(rows) == 9
     load = almanac()
-    scale, ephemeris = load.timescale(builtin=True), load("de421.bsp")
-    catalogue = element_sets()
+    scale, catalogue = load.timescale(builtin=True), element_sets()
+    with closing(load("de421.bsp")) as ephemeris:
+        check_rows(rows, scale, ephemeris, catalogue)
+
+
+def check_rows(rows, scale, ephemeris, catalogue) -> None:  # type: ignore[no-untyped-def]
     for sat, time_ns, lat_deg, lon_deg, alt_km, sunlit_frac in rows:
         name, one, two = catalogue[sat]
         instant = scale.from_datetime(datetime.fromtimestamp(time_ns / 1e9, tz=UTC))
