@@ -119,7 +119,7 @@ def propagated_temp_k(
     for node in range(PLATE, ARRAY):
         chain_k += np.multiply(matrices.decay[:ARRAY, node, np.newaxis], temp_k[node], out=term_k)
     response_k_w, correction_k_w = matrices.response_k_w, matrices.correction_k_w
-    for node in range(ARRAY):
+    for node in (DIE, PLATE, RADIATOR, BATTERY, BUS):  # nothing heats the loop by itself
         chain_k += np.multiply(response_k_w[:ARRAY, node, np.newaxis], heat_w[node], out=term_k)
     result_k[ARRAY] = matrices.decay[ARRAY, ARRAY] * temp_k[ARRAY]
     result_k[ARRAY] += response_k_w[ARRAY, ARRAY] * heat_w[ARRAY]

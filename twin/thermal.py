@@ -16,7 +16,6 @@ from twin.heat_network import (
     BATTERY,
     BUS,
     DIE,
-    LOOP,
     PLATE,
     RADIATOR,
     class_design,
@@ -34,10 +33,10 @@ _REFERENCE_K: Final = np.array([320.0, 290.0, 280.0])
 DESIGN_EARTH_IR_W_M2: Final = 237.0 * 0.835
 RADIATOR_SUN_SIN: Final = 0.0349  # edge-on within 2 deg; fleets.md 5.3; assumption
 
-# Housekeeping electronics sit on the loop or heat pipes of the main radiator, as the radiator
-# areas of the presets imply (their T_avg holds with the bus power on it, fleets.md 3.2); the
+# Housekeeping electronics sit on heat pipes of the main radiator, as the radiator areas of the
+# presets imply (their T_avg holds with the bus power on it, fleets.md 3.2); the
 # rest, converters and the battery stay on the body and its own radiators. Assumption.
-BUS_TO_LOOP_FRAC: Final = 0.90
+BUS_TO_RADIATOR_FRAC: Final = 0.90
 
 BUS_DESIGN_K: Final = 293.15  # what body radiators are sized for: 20 C, usual practice; assumption
 BUS_EMISSIVITY_FRAC: Final = 0.85  # optical solar reflector or white paint; assumption
@@ -107,9 +106,8 @@ def advance_temperatures(
     absorbed_w = radiator_absorbed_w(environment, params)
     heat_w = np.zeros_like(temp_k)
     heat_w[DIE], heat_w[PLATE], heat_w[BATTERY] = loads.die_w, loads.plate_w, loads.battery_w
-    heat_w[LOOP] = BUS_TO_LOOP_FRAC * loads.bus_w
-    heat_w[RADIATOR] = absorbed_w
-    heat_w[BUS] = (1.0 - BUS_TO_LOOP_FRAC) * loads.bus_w + loads.converter_w
+    heat_w[RADIATOR] = BUS_TO_RADIATOR_FRAC * loads.bus_w + absorbed_w
+    heat_w[BUS] = (1.0 - BUS_TO_RADIATOR_FRAC) * loads.bus_w + loads.converter_w
     heat_w[BUS] += _body_absorbed_w(environment, body_m2)
     heat_w[ARRAY] = array_absorbed_w(environment, params) - loads.array_electrical_w
     result_k = np.empty_like(temp_k)
@@ -172,7 +170,7 @@ def radiator_design_k(params: FleetParams) -> FloatArray:
     AI1: 337.10 K at 120 kW in all (fleets.md 3.4).
     """
     conductance = SIGMA * params.radiator_emissivity_frac * params.radiator_area_m2
-    heat_w = params.compute_average_w + BUS_TO_LOOP_FRAC * params.bus_power_w
+    heat_w = params.compute_average_w + BUS_TO_RADIATOR_FRAC * params.bus_power_w
     fourth: FloatArray = heat_w / conductance + np.square(np.square(params.radiator_sink_k))
     return np.asarray(np.sqrt(np.sqrt(fourth)))
 
@@ -180,13 +178,13 @@ def radiator_design_k(params: FleetParams) -> FloatArray:
 def bus_body_area_m2(params: FleetParams) -> FloatArray:
     """Body-mounted radiator of the bus [m2], (n,), sized as designers do: 20 C at design heat.
 
-    Design heat: the housekeeping that is not on the loop, converter losses at the average draw,
-    and what leaks in from the warm main radiator; at least a twentieth of the housekeeping.
+    Design heat: the housekeeping that is not on the main radiator, converter losses at the
+    average draw, and what leaks in from the main radiator; at least 5 % of the housekeeping.
     """
     load_w = params.bus_power_w + params.compute_average_w
     converter_w = load_w * (1.0 / params.converter_efficiency_frac - 1.0)
     leak_w = params.bus_radiator_w_k * (radiator_design_k(params) - BUS_DESIGN_K)
-    own_w = (1.0 - BUS_TO_LOOP_FRAC) * params.bus_power_w + converter_w + leak_w
+    own_w = (1.0 - BUS_TO_RADIATOR_FRAC) * params.bus_power_w + converter_w + leak_w
     heat_w = np.maximum(own_w, 0.05 * params.bus_power_w)
     sky_w_m2 = BUS_EMISSIVITY_FRAC * BUS_EARTH_VIEW_FRAC * DESIGN_EARTH_IR_W_M2
     return np.asarray(heat_w / (BUS_EMISSIVITY_FRAC * SIGMA * BUS_DESIGN_K**4 - sky_w_m2))
@@ -233,8 +231,7 @@ def initial_temp_k(params: FleetParams, environment: Environment) -> FloatArray:
     payload_w = params.compute_average_w
     accel_w = np.maximum(payload_w - params.host_power_w, 0.0)
     radiator_k = radiator_design_k(params)
-    to_loop_w = BUS_TO_LOOP_FRAC * params.bus_power_w
-    loop_k = radiator_k + (payload_w + to_loop_w) / params.loop_radiator_w_k
+    loop_k = radiator_k + payload_w / params.loop_radiator_w_k
     plate_k = loop_k + payload_w / params.plate_loop_w_k
     die_k = plate_k + accel_w / params.die_plate_w_k
     bus_k = np.full_like(payload_w, BUS_DESIGN_K)
