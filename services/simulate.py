@@ -33,6 +33,7 @@ from twin.scenario import FleetBuild, Scenario
 from twin.sensors import Snapshot
 from twin.state import FloatArray
 from twin.step import initial_state, step
+from twin.upsets import accelerator_rows
 
 LOG = logging.getLogger(__name__)
 OUTBOX_BYTES = 256 * 1024 * 1024
@@ -101,6 +102,7 @@ class Simulator:
         self.pace = Pace(self.plan.rate, time.time())
         self.changed = asyncio.Event()
         self.broker_is_up = False
+        self.lost = np.zeros(self.fleet.count, dtype=np.bool_)
         self._published_state = np.full((self.fleet.count, 2), -1)
         self.state_messages: dict[str, bytes] = {}
 
@@ -133,15 +135,29 @@ class Simulator:
     def _advance(self) -> None:
         elapsed_s = self.tick * self.step_s
         self.environment = self.model.at(elapsed_s)
+        self._leave_out_failed(elapsed_s)
         self.state = step(
             self.state, self.fleet, self.environment, self.step_s, elapsed_s, self.seed
         )
+
+    def _leave_out_failed(self, elapsed_s: float) -> None:
+        """A satellite that no longer propagates is named and reports no more; never guessed."""
+        newly = self.model.failed(elapsed_s) & ~self.lost
+        if not newly.any():
+            return
+        codes = self.model.error_codes(elapsed_s)
+        for row in np.flatnonzero(newly).tolist():
+            name = self.fleet.satellite_names[row]
+            LOG.warning("%s no longer propagates (SGP4 error %d): left out", name, codes[row])
+        self.lost = self.lost | newly
+        owner = accelerator_rows(self.fleet.params.accel_count).owner
+        self.shards = tuple(shard.without(self.lost, owner) for shard in self.shards)
 
     def _report(self) -> None:
         """Batches of every shard that is due at this tick, and now and then the roll-ups."""
         seen = Snapshot(self.fleet, self.state, self.environment, self.seed, self.tick)
         for shard in self.shards:
-            if shard.is_due(self.tick):
+            if shard.is_due(self.tick) and shard.rows.size:
                 body = encode_report(shard, seen, self.time_ns)
                 self._put(shard.name, shard.seq(self.tick), len(shard.rows), body)
         every_ticks = max(1, round(ROLLUP_EVERY_S / self.step_s))
@@ -235,7 +251,7 @@ class Simulator:
             "fleet": self.fleet.name,
             "run": self.plan.run_id,
             "satellites": self.fleet.count,
-            "left_out": len(self.plan.build.left_out),
+            "left_out": len(self.plan.build.left_out) + int(self.lost.sum()),
             "rate": None if math.isinf(self.plan.rate) else self.plan.rate,
             "time_ns": self.time_ns,
             "ticks": self.counts.ticks,

@@ -15,10 +15,10 @@ from twin.sizing import (
     conductances,
     full_compute_power_w,
     heat_capacities_j_k,
-    radiator_design_k,
     shield_dose_frac,
 )
 from twin.state import FleetParams, FloatArray
+from twin.thermal import BUS_TO_RADIATOR_FRAC, equilibrium_temp_k
 
 JOULE_PER_KWH: Final = 3.6e6
 Fields = dict[str, Any]
@@ -116,10 +116,10 @@ def _thermal(
             one.host_power_kw * 1000.0,
             one.compute_peak_kw * 1000.0,
         )
-        radiator_k = radiator_design_k(
-            one.compute_average_kw * 1000.0,
-            one.radiator_area_m2,
-            one.radiator_emissivity,
+        housekeeping_kw = BUS_TO_RADIATOR_FRAC * one.bus_power_kw
+        radiator_k = equilibrium_temp_k(
+            (one.compute_average_kw + housekeeping_kw) * 1000.0,
+            one.radiator_emissivity * one.radiator_area_m2,
             one.radiator_sink_k,
         )
         links.append(
@@ -127,7 +127,7 @@ def _thermal(
                 full_compute_w=full_w,
                 accelerator_w=accelerator_w,
                 bus_power_w=one.bus_power_kw * 1000.0,
-                drop_k=chain_drop_k(radiator_k, float(profile.throttle_c.value)),
+                drop_k=chain_drop_k(float(radiator_k), float(profile.throttle_c.value)),
             )
         )
         capacities.append(

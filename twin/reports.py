@@ -6,14 +6,15 @@ not a burst. A satellite's report times are `phase + k * period` ticks: a pure f
 fleet, so every process knows them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress
 
 import numpy as np
 
 from twin.channels import ACCEL_CHANNELS, ACCEL_MEASUREMENT, BUS_CHANNELS, BUS_MEASUREMENT
 from twin.frames import FieldLayout, encode_rows, row_template
 from twin.sensors import Snapshot, accelerator_telemetry, bus_telemetry
-from twin.state import Fleet, IntArray
+from twin.state import BoolArray, Fleet, IntArray
 
 SATELLITES_PER_SHARD = 128
 LINES_PER_SHARD = 640  # keeps a batch below about 400 kB, well under every broker's limit
@@ -40,6 +41,21 @@ class Shard:
     def seq(self, tick: int) -> int:
         """Number of the report at this tick, from 0."""
         return tick // self.period_ticks
+
+    def without(self, lost: BoolArray, owner: IntArray) -> "Shard":
+        """The same shard without lost satellites.
+
+        lost: (n,) over the fleet; owner: (m,) satellite of each accelerator.
+        """
+        rows_stay = ~lost[self.rows]
+        accelerators_stay = ~lost[owner[self.accelerators]]
+        return replace(
+            self,
+            rows=self.rows[rows_stay],
+            accelerators=self.accelerators[accelerators_stay],
+            bus_heads=tuple(compress(self.bus_heads, rows_stay)),
+            accelerator_heads=tuple(compress(self.accelerator_heads, accelerators_stay)),
+        )
 
 
 def plan_shards(fleet: Fleet, step_s: float) -> tuple[Shard, ...]:
@@ -72,6 +88,8 @@ def plan_shards(fleet: Fleet, step_s: float) -> tuple[Shard, ...]:
 
 def encode_report(shard: Shard, seen: Snapshot, time_ns: int) -> bytes:
     """Line protocol of one shard's report: its satellites, then their accelerators."""
+    if not shard.rows.size:
+        return b""
     bus = bus_telemetry(shard.rows, seen, shard.seq(seen.tick))
     body = encode_rows(shard.bus_heads, BUS_LAYOUT, *bus, time_ns)
     if not shard.accelerators.size:

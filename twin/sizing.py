@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from twin.constants import CELSIUS_ZERO_K, STEFAN_BOLTZMANN_W_M2_K4
+from twin.constants import CELSIUS_ZERO_K
 
 DIE_MARGIN_K: Final = 10.0  # assumption: die below throttle at the design point; the warmest sky
 # of an orbit takes about 5 K of it, the control band of the clock 3 K
@@ -55,17 +55,6 @@ def full_compute_power_w(
 ) -> float:
     """Payload power with every accelerator at its cap, or the payload's own peak if smaller."""
     return min(accel_count * accel_power_limit_w + host_power_w, compute_peak_w)
-
-
-def radiator_design_k(
-    compute_average_w: float, area_m2: float, emissivity_frac: float, sink_k: float
-) -> float:
-    """Mean radiator temperature at the planned payload power [K].
-
-    T = (Q / (eps sigma A) + T_sink^4)^(1/4); AI1: 337.1 K at 120 kW (doi:10.5281/zenodo.20670771).
-    """
-    flux_k4 = compute_average_w / (emissivity_frac * STEFAN_BOLTZMANN_W_M2_K4 * area_m2)
-    return float((flux_k4 + sink_k**4) ** 0.25)
 
 
 def chain_drop_k(radiator_k: float, accel_throttle_c: float) -> float:

@@ -166,12 +166,23 @@ def array_absorbed_w(environment: Environment, params: FleetParams) -> FloatArra
 def radiator_design_k(params: FleetParams) -> FloatArray:
     """Radiator temperature at the planned power [K], (n,).
 
-    T = (Q / (eps sigma A) + T_sink^4)^(1/4), Q the payload's average and 90 % of housekeeping.
-    AI1: 337.10 K at 120 kW in all (fleets.md 3.4).
+    Q is the payload's average and 90 % of housekeeping. AI1: 337.10 K at 120 kW in all
+    (fleets.md 3.4).
     """
-    conductance = SIGMA * params.radiator_emissivity_frac * params.radiator_area_m2
     heat_w = params.compute_average_w + BUS_TO_RADIATOR_FRAC * params.bus_power_w
-    fourth: FloatArray = heat_w / conductance + np.square(np.square(params.radiator_sink_k))
+    emitting_m2 = params.radiator_emissivity_frac * params.radiator_area_m2
+    return np.asarray(equilibrium_temp_k(heat_w, emitting_m2, params.radiator_sink_k))
+
+
+def equilibrium_temp_k(
+    heat_w: FloatArray | float, emitting_m2: FloatArray | float, sink_k: FloatArray | float
+) -> FloatArray:
+    """Temperature of a surface that radiates `heat_w` to a sink [K]; any one shape.
+
+    T = (Q / (sigma eps A) + T_sink^4)^(1/4), emitting_m2 = eps A. Gray surface, view factor 1
+    (Stefan-Boltzmann).
+    """
+    fourth = heat_w / (SIGMA * emitting_m2) + np.square(np.square(sink_k))
     return np.asarray(np.sqrt(np.sqrt(fourth)))
 
 
