@@ -13,7 +13,6 @@ from twin.sizing import (
     battery_resistance_ohm,
     chain_drop_k,
     conductances,
-    full_compute_power_w,
     heat_capacities_j_k,
     shield_dose_frac,
 )
@@ -109,13 +108,9 @@ def _thermal(
     """Radiator, limits, and the network that `twin.sizing` derives, (classes,) and (classes, 7)."""
     capacities, links = [], []
     for one, profile in zip(values, profiles, strict=True):
-        accelerator_w = one.accel_count * one.accel_power_limit_w
-        full_w = full_compute_power_w(
-            one.accel_count,
-            one.accel_power_limit_w,
-            one.host_power_kw * 1000.0,
-            one.compute_peak_kw * 1000.0,
-        )
+        # The payload may draw its peak: what the hosts do not take is heat of the dies.
+        full_w = one.compute_peak_kw * 1000.0
+        accelerator_w = max(full_w - one.host_power_kw * 1000.0, 0.1 * full_w)
         housekeeping_kw = BUS_TO_RADIATOR_FRAC * one.bus_power_kw
         radiator_k = equilibrium_temp_k(
             (one.compute_average_kw + housekeeping_kw) * 1000.0,

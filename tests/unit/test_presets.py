@@ -82,13 +82,13 @@ def test_ai1_radiator_stands_where_the_published_model_puts_it() -> None:
 def test_law_design_points_close_below_the_throttle_limit() -> None:
     """At full compute power over a radiator at its design temperature no die throttles."""
     all_of = params()
-    accelerator_w = all_of.accel_count * all_of.accel_power_limit_w
-    full_w = np.minimum(accelerator_w + all_of.host_power_w, all_of.compute_peak_w)
+    full_w = all_of.compute_peak_w
+    accelerator_w = full_w - all_of.host_power_w
     loop_k = radiator_design_k(all_of) + full_w / all_of.loop_radiator_w_k
     die_k = loop_k + full_w / all_of.plate_loop_w_k + accelerator_w / all_of.die_plate_w_k
     room_k = all_of.accel_throttle_k - die_k
     print(dict(zip(NAMES, np.round(die_k - 273.15, 1), strict=True)))
-    hot = [name for name, room in zip(NAMES, room_k, strict=True) if room < 9.9]
+    hot = [name for name, room in zip(NAMES, room_k, strict=True) if room < 13.0]
     assert hot == []
 
 
