@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from sgp4.api import WGS72, Satrec
 
 from twin.constants import EARTH_EQUATOR_RADIUS_M, EARTH_GM_M3_S2, EARTH_J2, SECONDS_PER_DAY
+from twin.mean_elements import GeneratedRecords, MeanElements
 from twin.neighbours import LINKS, lattice_links, neighbour_links
 from twin.state import FloatArray, IntArray
 
@@ -20,7 +20,6 @@ from twin.state import FloatArray, IntArray
 SGP4_RADIUS_M: Final = 6_378_135.0
 SGP4_GM_M3_S2: Final = 3.986008e14
 SGP4_J2: Final = 1.082616e-3
-_SGP4_EPOCH_UNIX_DAYS: Final = 7306.0  # 1949-12-31 to 1970-01-01
 _J2000_UNIX_S: Final = 946_728_000.0  # 2000-01-01T12:00:00Z
 TROPICAL_YEAR_DAYS: Final = 365.2421897  # IAU, mean tropical year at J2000
 
@@ -206,24 +205,25 @@ def raan_from_ltan_rad(ltan_h: float, epoch_unix_s: float) -> float:
     return math.radians((sun_deg + 15.0 * (ltan_h - 12.0)) % 360.0)
 
 
-def satrecs(orbits: Constellation, epoch_unix_s: float) -> tuple[Satrec, ...]:
-    """SGP4 records of the constellation at the epoch, numbered from 1, BSTAR 0, WGS72."""
-    epoch_days = epoch_unix_s / SECONDS_PER_DAY + _SGP4_EPOCH_UNIX_DAYS
-    motion = kozai_mean_motion_rad_min(orbits.sma_m, orbits.ecc_frac, orbits.inclination_rad)
-    columns = (
-        orbits.ecc_frac,
-        orbits.arg_perigee_rad % math.tau,
-        orbits.inclination_rad,
-        orbits.mean_anomaly_rad % math.tau,
-        motion,
-        orbits.raan_rad % math.tau,
+def mean_elements(orbits: Constellation, epoch_unix_s: float) -> MeanElements:
+    """The constellation's elements at the epoch as SGP4 takes them, (n,) arrays."""
+    return MeanElements(
+        epoch_unix_s=epoch_unix_s,
+        sma_m=orbits.sma_m,
+        ecc_frac=orbits.ecc_frac,
+        inclination_rad=orbits.inclination_rad,
+        raan_rad=orbits.raan_rad % math.tau,
+        arg_perigee_rad=orbits.arg_perigee_rad % math.tau,
+        mean_anomaly_rad=orbits.mean_anomaly_rad % math.tau,
+        mean_motion_rad_min=kozai_mean_motion_rad_min(
+            orbits.sma_m, orbits.ecc_frac, orbits.inclination_rad
+        ),
     )
-    made = []
-    for number, row in enumerate(np.column_stack(columns).tolist(), start=1):
-        satrec = Satrec()
-        satrec.sgp4init(WGS72, "i", number, epoch_days, 0.0, 0.0, 0.0, *row)
-        made.append(satrec)
-    return tuple(made)
+
+
+def satrecs(orbits: Constellation, epoch_unix_s: float) -> GeneratedRecords:
+    """SGP4 records of the constellation at the epoch, numbered from 1, BSTAR 0, WGS72."""
+    return GeneratedRecords(mean_elements(orbits, epoch_unix_s))
 
 
 def kozai_mean_motion_rad_min(

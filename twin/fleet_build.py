@@ -21,6 +21,7 @@ from twin.elements import ElementSet, parse_elements, satellite_ids
 from twin.errors import ConfigurationError, Problem
 from twin.fleet_params import class_params
 from twin.located_yaml import nearest
+from twin.mean_elements import GeneratedRecords, MeanElements
 from twin.neighbours import LINKS, catalogued_planes
 from twin.noise import satellite_keys
 from twin.preset_library import accelerator_profiles, load_preset
@@ -39,7 +40,7 @@ class FleetBuild:
     """What `build_fleet` gives; `satrecs` in the order of the fleet."""
 
     fleet: Fleet
-    satrecs: tuple[Satrec, ...]
+    satrecs: Sequence[Satrec]  # GeneratedRecords, with arrays of elements, where all are planned
     left_out: tuple[tuple[str, str], ...]  # (name, reason)
     warnings: tuple[str, ...]
 
@@ -90,8 +91,15 @@ def build_fleet(scenario: Scenario, epoch_unix_s: float, read_text: ReadText) ->
     if findings.problems:
         raise ConfigurationError(findings.problems)
     fleet = _assembled(scenario, members)
-    satrecs = tuple(chain.from_iterable(one.satrecs for one in members))
-    return FleetBuild(fleet, satrecs, tuple(findings.left_out), tuple(findings.warnings))
+    return FleetBuild(fleet, _records(members), tuple(findings.left_out), tuple(findings.warnings))
+
+
+def _records(members: list[_Members]) -> Sequence[Satrec]:
+    """All satellites' records; arrays stay arrays when no group is catalogued."""
+    generated = [one.satrecs for one in members if isinstance(one.satrecs, GeneratedRecords)]
+    if len(generated) == len(members):
+        return GeneratedRecords(MeanElements.joined([one.elements for one in generated]))
+    return tuple(chain.from_iterable(one.satrecs for one in members))
 
 
 def positions_at(
@@ -113,8 +121,11 @@ def _planned(group: ScenarioGroup, epoch_unix_s: float) -> _Members:
         width = len(str(len(slots)))
         ids = [f"{stem}_{slot + 1:0{width}d}" for slot in slots] if len(slots) > 1 else [stem]
     else:
-        ids = [f"{stem}_{plane:03d}_{slot:03d}" for plane, slot in zip(planes, slots, strict=True)]
-    labels = [f"{stem}_p{plane:03d}" for plane in planes]
+        wide, deep = (max(3, len(str(max(one)))) for one in (planes, slots))
+        pairs = zip(planes, slots, strict=True)
+        ids = [f"{stem}_{plane:0{wide}d}_{slot:0{deep}d}" for plane, slot in pairs]
+    names = [f"{stem}_p{plane:03d}" for plane in range(max(planes) + 1)]
+    labels = [names[plane] for plane in planes]
     return _Members(
         ids, ids, labels, constellation_satrecs(made, epoch_unix_s), made.neighbour_index
     )
@@ -233,7 +244,9 @@ def _flying(
 def _repeated_ids(scenario: Scenario, members: list[_Members]) -> list[Problem]:
     """Satellites that two groups both bring; the first three by name."""
     owner: dict[str, int] = {}
-    problems = []
+    problems: list[Problem] = []
+    if len(members) == 1:  # ids are distinct within a group by construction
+        return problems
     for index, one in enumerate(members):
         twice = [name for name in one.ids if name in owner]
         if twice:

@@ -1,6 +1,7 @@
 """How a scenario or preset writes an orbit: `orbit: {sso_ring: {count: 12, ...}}`, checked."""
 
 import math
+from dataclasses import replace
 from typing import Final
 
 from pydantic import BaseModel, Field, model_validator
@@ -8,8 +9,10 @@ from pydantic import BaseModel, Field, model_validator
 from twin import constellations
 from twin.constellations import Constellation
 from twin.preset_values import StrictModel, Topology, allowed_ranges
+from twin.shells import ShellRow, capped_counts, plane_stack, plane_table
 
-MAX_SATELLITES: Final = 100_000
+MAX_SATELLITES: Final = 1_200_000
+"""The largest filing there is (SpaceX, letter of 2026-05-29) sums to 1,198,120."""
 
 
 class WalkerSpec(StrictModel):
@@ -44,6 +47,18 @@ class RingSpec(StrictModel):
     inclination_deg: float = Field(ge=0, le=180)
     raan_deg: float = Field(default=0.0, ge=-360, le=360)
 
+    def constellation(self) -> Constellation:
+        """Mean elements of the ring."""
+        return constellations.walker(
+            1,
+            self.count,
+            0,
+            self.altitude_km * 1000.0,
+            math.radians(self.inclination_deg),
+            raan_rad=math.radians(self.raan_deg),
+            topology="ring",
+        )
+
 
 class SsoRingSpec(StrictModel):
     """One sun-synchronous plane, evenly filled; the inclination follows from J2."""
@@ -71,6 +86,78 @@ class ClusterSpec(StrictModel):
     ltan_h: float = Field(ge=0, le=24)
 
 
+class ShellRowSpec(StrictModel):
+    """One row of a filing: shells spread evenly over a range of heights and inclinations.
+
+    Give `ltan_h` for sun-synchronous planes (inclinations follow from the heights), or the
+    inclinations.
+    """
+
+    altitude_low_km: float = Field(ge=200, le=50_000)
+    altitude_high_km: float = Field(ge=200, le=50_000)
+    inclination_low_deg: float | None = Field(default=None, ge=0, le=180)
+    inclination_high_deg: float | None = Field(default=None, ge=0, le=180)
+    ltan_h: float | None = Field(default=None, ge=0, le=24)
+    shells: int = Field(ge=1, le=5000)
+    planes: int = Field(ge=1, le=5000)
+    per_plane: int = Field(ge=1, le=10_000)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "ShellRowSpec":
+        if self.altitude_high_km < self.altitude_low_km:
+            raise ValueError(
+                f"altitude_high_km {self.altitude_high_km:g} is below altitude_low_km "
+                f"{self.altitude_low_km:g}"
+            )
+        tilts = (self.inclination_low_deg, self.inclination_high_deg)
+        given_count = sum(one is not None for one in tilts)
+        if given_count != (2 if self.ltan_h is None else 0):
+            raise ValueError("give ltan_h, or both inclination_low_deg and inclination_high_deg")
+        if self.ltan_h is not None and self.altitude_high_km > 5900:
+            raise ValueError(
+                f"altitude_high_km {self.altitude_high_km:g} with ltan_h: sun-synchronous planes "
+                "exist up to 5900 km"
+            )
+        return self
+
+    def row(self) -> ShellRow:
+        """The same in SI."""
+        return ShellRow(
+            altitude_low_m=self.altitude_low_km * 1000.0,
+            altitude_high_m=self.altitude_high_km * 1000.0,
+            inclination_low_rad=math.radians(self.inclination_low_deg or 0.0),
+            inclination_high_rad=math.radians(self.inclination_high_deg or 0.0),
+            shells_count=self.shells,
+            planes_count=self.planes,
+            per_plane_count=self.per_plane,
+            ltan_h=self.ltan_h,
+        )
+
+    @property
+    def filed_count(self) -> int:
+        """Satellites of the row."""
+        return self.shells * self.planes * self.per_plane
+
+
+class ShellsSpec(StrictModel):
+    """Rows of a filing, thinned evenly to `cap` satellites where a cap is given."""
+
+    rows: list[ShellRowSpec] = Field(min_length=1, max_length=200)
+    cap: int | None = Field(default=None, ge=1, le=MAX_SATELLITES)
+
+    @property
+    def filed_count(self) -> int:
+        """Satellites of all rows, before the cap."""
+        return sum(one.filed_count for one in self.rows)
+
+    def constellation(self, epoch_unix_s: float) -> Constellation:
+        """All planes as filed, or thinned to the cap."""
+        table = plane_table([one.row() for one in self.rows], epoch_unix_s)
+        if self.cap is not None:
+            table = replace(table, count=capped_counts(table.count, self.cap))
+        return plane_stack(table)
+
+
 class OrbitSpec(StrictModel):
     """Exactly one of the generators."""
 
@@ -80,6 +167,7 @@ class OrbitSpec(StrictModel):
     sso_ring: SsoRingSpec | None = None
     train: TrainSpec | None = None
     cluster: ClusterSpec | None = None
+    shells: ShellsSpec | None = None
 
     @model_validator(mode="after")
     def _one(self) -> "OrbitSpec":
@@ -93,6 +181,9 @@ class OrbitSpec(StrictModel):
                 raise ValueError(
                     f"planes x per_plane is {count} satellites; allowed 1 to {MAX_SATELLITES}"
                 )
+        if self.shells and (self.shells.cap or self.shells.filed_count) > MAX_SATELLITES:
+            count = self.shells.filed_count
+            raise ValueError(f"rows sum to {count} satellites; allowed 1 to {MAX_SATELLITES}")
         return self
 
     def constellation(self, topology: Topology, epoch_unix_s: float) -> Constellation:
@@ -104,21 +195,11 @@ class OrbitSpec(StrictModel):
         return made
 
     def _generated(self, topology: Topology, epoch_unix_s: float) -> Constellation:
-        if self.walker_delta:
-            return self.walker_delta.constellation(topology, star=False)
-        if self.walker_star:
-            return self.walker_star.constellation(topology, star=True)
+        walker = self.walker_delta or self.walker_star
+        if walker:
+            return walker.constellation(topology, star=self.walker_star is not None)
         if self.ring:
-            one = self.ring
-            return constellations.walker(
-                1,
-                one.count,
-                0,
-                one.altitude_km * 1000.0,
-                math.radians(one.inclination_deg),
-                raan_rad=math.radians(one.raan_deg),
-                topology="ring",
-            )
+            return self.ring.constellation()
         if self.sso_ring:
             sso = self.sso_ring
             return constellations.sso_ring(
@@ -129,6 +210,8 @@ class OrbitSpec(StrictModel):
             return constellations.train(
                 row.count, row.altitude_km * 1000.0, row.ltan_h, row.gap_km * 1000.0, epoch_unix_s
             )
+        if self.shells:
+            return self.shells.constellation(epoch_unix_s)
         assert self.cluster is not None
         flock = self.cluster
         return constellations.planar_cluster(
@@ -147,6 +230,8 @@ _MODELS: Final[dict[str, type[BaseModel]]] = {
     "sso_ring": SsoRingSpec,
     "train": TrainSpec,
     "cluster": ClusterSpec,
+    "shells": ShellsSpec,
+    "rows": ShellRowSpec,
 }
 ORBIT_NAMES: Final[dict[str, list[str]]] = {
     "orbit": list(OrbitSpec.model_fields),
