@@ -60,6 +60,7 @@ _CLASSES: dict[str, tuple[float, float, float]] = {
     "radiator_sink_k": (220.0, 245.0, 220.0),
     "accel_throttle_k": (360.15, 360.15, 378.15),
     "accel_trip_k": (368.15, 368.15, 386.15),
+    "coolant_kg": (10.0, 0.0, 150.0),
     "heater_power_w": (90.0, 95.0, 220.0),
     "shield_dose_frac": (1.0, 7.6, 2.4),
     "see_sensitivity_frac": (1.0, 1.0, 1.0),

@@ -145,6 +145,7 @@ def _thermal(
         "loop_radiator_w_k": np.array([link.loop_radiator_w_k for link in links]),
         "battery_bus_w_k": np.array([link.battery_bus_w_k for link in links]),
         "bus_radiator_w_k": np.array([link.bus_radiator_w_k for link in links]),
+        "coolant_kg": column("coolant_kg"),
         "radiator_area_m2": column("radiator_area_m2"),
         "radiator_emissivity_frac": column("radiator_emissivity"),
         "radiator_absorptivity_frac": column("radiator_absorptivity"),

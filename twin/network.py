@@ -13,6 +13,7 @@ from twin.constants import (
 )
 from twin.state import BoolArray, Environment, FleetParams, FloatArray, IntArray
 
+LINKS: Final = 4  # inter-satellite terminals of a satellite, second axis of (n, 4)
 GRAZING_HEIGHT_M: Final = 80_000.0  # laser links stay above the denser air; usual practice
 ELEVATION_MASK_RAD: Final = float(np.deg2rad(10.0))  # usual for Ka band and optical; assumption
 # Mean path of a relayed satellite: some hops of a low-orbit constellation and the gateway's

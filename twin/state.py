@@ -78,6 +78,7 @@ class FleetParams:
     accel_throttle_k: FloatArray
     accel_trip_k: FloatArray
     heater_power_w: FloatArray  # battery heater
+    coolant_kg: FloatArray  # in the loop; up to 2 kg it is heat pipes, which have no pump
     # radiation
     shield_dose_frac: FloatArray  # dose behind this shield over dose behind 10 mm Al
     see_sensitivity_frac: FloatArray  # technology factor on the Trillium cross-sections
@@ -155,11 +156,18 @@ class FleetState:
     unserved_power_w: FloatArray  # demand the bus could not meet: 0 in every healthy state
     mode: IntArray  # index into MODES
     mode_dwell_s: FloatArray
+    array_available_w: FloatArray  # what the array could deliver at the bus
+    # attitude
+    sun_error_rad: FloatArray  # angle of the body from its Sun attitude; 0 = on it
+    body_rate_rad_s: FloatArray  # besides the turn that the orbit asks for
     # thermal
     node_temp_k: FloatArray  # (n, 7)
     throttle_frac: FloatArray  # clock fraction allowed by heat, 0-1
     radiated_power_w: FloatArray  # by the radiator
     absorbed_power_w: FloatArray  # by the radiator from the sky
+    flow_frac: FloatArray  # coolant flow over nominal; stays 1 for heat pipes
+    coolant_lost_kg: FloatArray
+    radiator_isolated_frac: FloatArray  # share of the radiator behind closed valves
     # radiation
     dose_rad: FloatArray
     dose_rate_rad_s: FloatArray
@@ -178,11 +186,13 @@ class FleetState:
     at_risk_s: FloatArray  # training work since the last checkpoint
     utilisation_frac: FloatArray
     host_down_s: FloatArray  # seconds until the host is back
+    restart_count: FloatArray  # job restarts by faults since the epoch, fractions carried on
     # network
     ground_backlog_bit: FloatArray
     ground_station_index: IntArray  # -1 = none in view
     ground_range_m: FloatArray
     link_range_m: FloatArray  # (n, 4), nan = no link
+    link_acquire_s: FloatArray  # (n, 4) seconds until a link dropped by a fault is reacquired
     # accelerators, (m,) flattened in satellite order
     accel_down_s: FloatArray
     accel_uecc_count: IntArray

@@ -10,6 +10,7 @@ import numpy as np
 
 from twin import network, power, radiation, thermal, workload
 from twin.battery import FULL_SOC_FRAC, cell_open_circuit_v
+from twin.fault_effects import FaultEffects
 from twin.heat_network import ARRAY, BATTERY, DIE
 from twin.state import Environment, Fleet, FleetState, FloatArray
 from twin.upsets import (
@@ -64,10 +65,16 @@ def initial_state(fleet: Fleet, environment: Environment, seed: int) -> FleetSta
         unserved_power_w=satellites,
         mode=np.where(eclipsed, power.ECLIPSE, power.NOMINAL).astype(np.int64),
         mode_dwell_s=satellites,
+        array_available_w=satellites,
+        sun_error_rad=satellites,
+        body_rate_rad_s=satellites,
         node_temp_k=thermal.initial_temp_k(params, environment),
         throttle_frac=np.ones(count),
         radiated_power_w=satellites,
         absorbed_power_w=satellites,
+        flow_frac=np.ones(count),
+        coolant_lost_kg=satellites,
+        radiator_isolated_frac=satellites,
         dose_rad=satellites,
         dose_rate_rad_s=satellites,
         see_hazard_count=hazard.hazard_count,
@@ -84,12 +91,14 @@ def initial_state(fleet: Fleet, environment: Environment, seed: int) -> FleetSta
         at_risk_s=satellites,
         utilisation_frac=satellites,
         host_down_s=satellites,
+        restart_count=satellites,
         ground_backlog_bit=satellites,
         ground_station_index=contact.station_index,
         ground_range_m=contact.range_m,
         link_range_m=network.link_range_m(
             environment.position_teme_m, fleet.neighbour_index, params
         ),
+        link_acquire_s=np.zeros((count, network.LINKS)),
         accel_down_s=accelerators,
         accel_uecc_count=none,
         accel_cecc_count=none,
@@ -107,12 +116,14 @@ def step(
     step_s: float,
     elapsed_s: float,
     seed: int,
+    effects: FaultEffects | None = None,  # noqa: ARG001
 ) -> FleetState:
     """State one tick of step_s later; `environment` and elapsed_s are those of the tick's end.
 
     Pure: same arguments, same bytes, whichever satellites share the arrays. Events do not
     depend on the tick; temperatures and charge converge at first order in it. Ticks of 0.1 to
-    60 s; thermal accuracy in twin/thermal.py.
+    60 s; thermal accuracy in twin/thermal.py. `effects` are those of the faults at elapsed_s
+    (twin/faults.py); None is a fleet without any.
     """
     tick = _Tick(fleet, environment, step_s, elapsed_s, seed, _phase_frac(fleet))
     state = _after_events(state, tick)
@@ -219,6 +230,7 @@ def _after_power(
         unserved_power_w=balance.unserved_w,
         mode=mode,
         mode_dwell_s=dwell_s,
+        array_available_w=array_w,
     )
     return state, balance
 
