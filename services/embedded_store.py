@@ -7,6 +7,8 @@ and reads run in one worker thread each; a write is committed before it is answe
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,13 +24,15 @@ from twin.channels import BUS_MEASUREMENT, by_name
 LOG = logging.getLogger(__name__)
 MAXIMUM_BODY_BYTES = 32 * 1024 * 1024
 PRUNE_EVERY_S = 60.0
+STORED_AT = "stored_at_s"
 TAGS = frozenset({"fleet", "plane", "sat", "accel", "shard", "service"})
 
 
 class Database:
     """Tables of measurements in one DuckDB file."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, now_s: Callable[[], float] = time.time) -> None:
+        self._now_s = now_s
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = duckdb.connect(str(path) if path else ":memory:")
@@ -57,6 +61,7 @@ class Database:
     def _insert(
         self, measurement: str, table: dict[str, np.ndarray[tuple[int], np.dtype[np.generic]]]
     ) -> int:
+        table = table | {STORED_AT: np.full(len(table["time"]), int(self._now_s()))}
         self._make_room(measurement, table)
         names = ",".join(_name(column) for column in table)
         cells = ",".join(f"rows.{_name(column)}" for column in table)
@@ -114,14 +119,17 @@ class Database:
         )
         return dict(rows.fetchall())
 
-    def prune(self, retention_ns: int) -> None:
-        """Delete rows older than the newest row of their measurement by `retention_ns`."""
+    def prune(self, retention_s: float) -> None:
+        """Delete rows that were stored longer ago than `retention_s`.
+
+        By the wall clock of the write, not by the rows' own time: runs of the past and of the
+        present share the file, and simulated time may be any.
+        """
+        before_s = int(self._now_s() - retention_s)
         for measurement, columns in self._columns.items():
-            if "time" in columns:
-                table = _name(measurement)
+            if STORED_AT in columns:
                 self._connection.execute(
-                    f"DELETE FROM {table} WHERE time < (SELECT max(time) FROM {table}) - ?",
-                    [retention_ns],
+                    f"DELETE FROM {_name(measurement)} WHERE {STORED_AT} < ?", [before_s]
                 )
 
     def close(self) -> None:
@@ -153,7 +161,7 @@ class StoreServer:
 
     def __init__(self, database: Database, retention_h: float) -> None:
         self._database = database
-        self._retention_ns = int(retention_h * 3600e9)
+        self._retention_s = retention_h * 3600.0
         self._writer = ThreadPoolExecutor(1, "store-write")
         self._reader = ThreadPoolExecutor(1, "store-read")
         self.rows_count = 0
@@ -209,7 +217,7 @@ class StoreServer:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(PRUNE_EVERY_S)
-            await loop.run_in_executor(self._writer, self._database.prune, self._retention_ns)
+            await loop.run_in_executor(self._writer, self._database.prune, self._retention_s)
 
     def close(self) -> None:
         """Let the writer finish, then close the file."""

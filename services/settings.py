@@ -45,7 +45,7 @@ class Settings(BaseSettings):
 
     embedded_broker: Literal["auto", "mosquitto", "nats"] = "auto"
     store_url: str | None = Field(None, description="http://host:port of the embedded store")
-    store_retention_h: float = Field(24.0, gt=0)
+    store_retention_h: float = Field(24.0, gt=0, description="embedded store, since the write")
 
     scenario: str = "flown-2026"
     epoch: str | None = Field(None, description="ISO 8601 UTC; replaces the scenario's epoch")

@@ -130,16 +130,29 @@ async def test_a_store_that_is_away_is_unavailable(unused_tcp_port: int) -> None
             await influx.prepare()
 
 
-def test_embedded_rows_outlive_the_process_and_old_ones_are_pruned(tmp_path: Path) -> None:
+def test_embedded_rows_outlive_the_process(tmp_path: Path) -> None:
     path = tmp_path / "t.duckdb"
     first = Database(path)
     first.write(rows(b"A", 10))
     first.close()
     second = Database(path)
     assert second.frames_per_satellite("f", START_NS, START_NS + 9 * SECOND_NS) == {"A": 10}
-    second.prune(4 * SECOND_NS)
-    assert second.frames_per_satellite("f", START_NS, START_NS + 9 * SECOND_NS) == {"A": 5}
     second.close()
+
+
+def test_retention_counts_from_the_write_not_from_the_rows_own_time(tmp_path: Path) -> None:
+    """A run of last spring must not vanish because a run of today is in the same file."""
+    wall_s = 1_000.0
+    database = Database(tmp_path / "t.duckdb", now_s=lambda: wall_s)
+    database.write(rows(b"OLD", 3))
+    wall_s = 5_000.0
+    year_ns = 365 * 86_400 * SECOND_NS
+    database.write(b"sat_state,fleet=f,plane=p,sat=NEW tm_seq=0.0 %d\n" % (START_NS + year_ns))
+    database.write(rows(b"LATE", 2))
+    database.prune(3_600.0)
+    found = database.frames_per_satellite("f", START_NS, START_NS + year_ns)
+    assert found == {"NEW": 1, "LATE": 2}
+    database.close()
 
 
 class FakeInflux2:
