@@ -25,6 +25,7 @@ check: $(DEV) debian ## The whole gate: format, lint, types, import rules, gener
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/generate.py --check
+	scripts/vendor_console.sh --check
 	$(BIN)/pytest $(ARGS)
 
 format: $(DEV) ## Format and fix what can be fixed
@@ -38,7 +39,7 @@ secrets: $(RUNTIME) ## Generate passwords and tokens for docker compose into ./s
 	$(BIN)/python scripts/make_secrets.py $(ARGS)
 
 debian: ## Install Debian's mosquitto, influxdb and chromium for the tests, where that is possible
-	@scripts/install_debian.sh mosquitto influxdb chromium
+	@scripts/install_debian.sh mosquitto mosquitto-clients influxdb chromium
 
 clean: ## Remove the environment and what runs have left
 	rm -rf $(VENV) var build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
