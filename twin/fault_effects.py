@@ -50,7 +50,7 @@ class FaultEffects:
     # heat
     pump_frac: FloatArray  # [1] speed of the pumps over nominal
     valve_stuck_frac: FloatArray  # [0] how far the mixing valve is stuck towards the radiator
-    leak_kg_s: FloatArray  # [0] coolant lost overboard
+    leak_frac_s: FloatArray  # [0] share of the coolant that is lost overboard per second
     puncture_frac: FloatArray  # [0] share of the radiator's area in panels with a hole
     radiator_deployed_frac: FloatArray  # [1] share of the radiator's area that is unfolded
     radiator_absorptivity_added: FloatArray  # [0] solar absorptivity above the preset's
@@ -75,6 +75,11 @@ class FaultEffects:
     frame_lost: BoolArray  # [False]
     clock_offset_s: FloatArray  # [0] on-board clock ahead of UTC
     sensors: tuple[SensorEffect, ...] = ()
+
+    @property
+    def closed_stations(self) -> tuple[int, ...]:
+        """Indices of the ground stations that are out."""
+        return tuple(np.flatnonzero(self.station_closed).tolist())
 
 
 _ONES: Final = frozenset(

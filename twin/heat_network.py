@@ -44,7 +44,7 @@ class ClassDesign(NamedTuple):
     linear_w_k: tuple[float, ...]  # 4 eps sigma A T_ref^3 of the RADIATING nodes
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2048)
 def propagator(design: ClassDesign, step_s: float) -> Propagator:
     """The exact exponential of a class's linear network over one tick, computed once.
 
@@ -69,7 +69,7 @@ def propagator(design: ClassDesign, step_s: float) -> Propagator:
     return Propagator(grown[:, :NODES], single, double)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def class_rows(thermal_class: bytes) -> tuple[slice | IntArray, ...]:
     """Rows of each thermal class, as slices where they are neighbours; from the raw int64 codes."""
     codes = np.frombuffer(thermal_class, dtype=np.int64)
@@ -81,8 +81,16 @@ def class_rows(thermal_class: bytes) -> tuple[slice | IntArray, ...]:
     return tuple(groups)
 
 
-def class_design(params: FleetParams, row: int, linear_w_k: tuple[float, ...]) -> ClassDesign:
-    """The shared numbers of the class that `row` belongs to; linear_w_k in order of RADIATING."""
+def class_design(
+    params: FleetParams,
+    row: int,
+    linear_w_k: tuple[float, ...],
+    flow_gain: tuple[float, float] = (1.0, 1.0),
+) -> ClassDesign:
+    """The shared numbers of the class that `row` belongs to; linear_w_k in order of RADIATING.
+
+    flow_gain: plate-to-loop and loop-to-radiator conductance over nominal (twin/coolant.py).
+    """
     links = (
         params.die_plate_w_k,
         params.plate_loop_w_k,
@@ -91,7 +99,11 @@ def class_design(params: FleetParams, row: int, linear_w_k: tuple[float, ...]) -
         params.bus_radiator_w_k,
     )
     capacity_j_k = tuple(params.heat_capacity_j_k[row].tolist())
-    return ClassDesign(capacity_j_k, tuple(float(link[row]) for link in links), linear_w_k)
+    gains = (1.0, *flow_gain, 1.0, 1.0)
+    conductance_w_k = tuple(
+        float(link[row]) * gain for link, gain in zip(links, gains, strict=True)
+    )
+    return ClassDesign(capacity_j_k, conductance_w_k, linear_w_k)
 
 
 def propagated_temp_k(

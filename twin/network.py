@@ -100,16 +100,21 @@ def link_margin_db(range_m: FloatArray, params: FleetParams) -> FloatArray:
     return np.asarray(20.0 * np.log10(reference_m / np.maximum(range_m, 1.0)))
 
 
-def ground_contact(environment: Environment, params: FleetParams) -> GroundContact:
+def ground_contact(
+    environment: Environment, params: FleetParams, closed: tuple[int, ...] = ()
+) -> GroundContact:
     """Station with the highest elevation above 10 deg and its slant range, (n,).
 
     sin(elevation) = (r - s) . u / |r - s| with u the geodetic vertical of the site. A satellite
-    with ground_relayed is always in contact over a relay path of 5,000 km.
+    with ground_relayed is always in contact over a relay path of 5,000 km. `closed`: indices of
+    stations (and of the relay) that are out of service.
     """
     x_m, y_m, z_m = satellite_fixed_m(environment)
     best_sine = np.full(x_m.size, np.sin(ELEVATION_MASK_RAD))
     index, slant_m = np.full(x_m.size, -1, dtype=np.int64), np.full(x_m.size, np.nan)
     for station, site in enumerate(_sites()):
+        if station in closed:
+            continue
         height_m = x_m * site.up_unit[0] + y_m * site.up_unit[1] + z_m * site.up_unit[2]
         seen = np.flatnonzero(height_m > site.height_m)  # above the horizontal plane: few are
         offset_m = [
@@ -120,8 +125,9 @@ def ground_contact(environment: Environment, params: FleetParams) -> GroundConta
         better = sine > best_sine[seen]
         chosen = seen[better]
         best_sine[chosen], slant_m[chosen], index[chosen] = sine[better], range_m[better], station
-    index[params.ground_relayed] = RELAY_STATION_INDEX
-    slant_m[params.ground_relayed] = RELAY_PATH_M
+    if RELAY_STATION_INDEX not in closed:
+        index[params.ground_relayed] = RELAY_STATION_INDEX
+        slant_m[params.ground_relayed] = RELAY_PATH_M
     return GroundContact(index, slant_m)
 
 

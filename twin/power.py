@@ -7,7 +7,7 @@ import numpy as np
 
 from twin.battery import battery_flow, discharge_limit_w
 from twin.constants import SECONDS_PER_JULIAN_YEAR
-from twin.state import MODES, FleetParams, FloatArray, IntArray
+from twin.state import MODES, BoolArray, FleetParams, FloatArray, IntArray
 
 NOMINAL, ECLIPSE, LOAD_SHED, SAFE = (MODES.index(name) for name in MODES)
 
@@ -82,13 +82,15 @@ def next_mode(
     unserved_power_w: FloatArray,
     params: FleetParams,
     step_s: float,
+    commanded: BoolArray | None = None,
 ) -> tuple[IntArray, FloatArray]:
     """Power mode for this tick and the time spent in it [s], (n,) each.
 
     Worse modes start at once: safe below 20 % charge or after unserved power, load shed below
     35 % or below the planned depth of discharge if that is higher. They are left one rung at a
     time, after 120 s and 10 points of charge above the trigger. Nominal and eclipse follow the
-    light; a hosted payload has no eclipse mode. Source: physics.md 4.6 (assumption).
+    light; a hosted payload has no eclipse mode. `commanded` keeps a satellite in safe. Source:
+    physics.md 4.6 (assumption).
     """
     # Written as arithmetic on 0/1 flags: np.where costs four times as much per satellite.
     shed_soc_frac = np.maximum(SHED_SOC_FRAC, 1.0 - params.battery_depth_limit_frac)
@@ -99,6 +101,7 @@ def next_mode(
     leaves_safe = rested & (soc_frac >= SAFE_SOC_FRAC + RECOVERY_SOC_FRAC)
     leaves_shed = rested & (soc_frac >= shed_exit_frac)
     safe = (soc_frac < SAFE_SOC_FRAC) | starved | ((mode == SAFE) & ~leaves_safe)
+    safe = safe if commanded is None else safe | commanded
     shed = (soc_frac < shed_soc_frac) | (mode == SAFE) | ((mode == LOAD_SHED) & ~leaves_shed)
     chosen = np.where(safe, SAFE, np.where(shed, LOAD_SHED, dark.astype(np.int64)))
     return chosen, (dwell_s + step_s) * (chosen == mode)

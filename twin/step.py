@@ -9,11 +9,22 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from twin import network, power, radiation, thermal, workload
+from twin.ageing import clock_margin_frac, memory_error_gain
 from twin.battery import FULL_SOC_FRAC, cell_open_circuit_v
+from twin.coolant import conductance_level
 from twin.fault_effects import FaultEffects
+from twin.faulted import (
+    SAFE_RATE_RAD_S,
+    Broken,
+    under_faults,
+    with_faulted_links,
+    with_plant,
+    with_restarts,
+)
 from twin.heat_network import ARRAY, BATTERY, DIE
-from twin.state import Environment, Fleet, FleetState, FloatArray
+from twin.state import BoolArray, Environment, Fleet, FleetState, FloatArray
 from twin.upsets import (
+    UECC,
     accelerator_rows,
     accelerators_up_count,
     aged_outages,
@@ -35,6 +46,7 @@ class _Tick(NamedTuple):
     elapsed_s: float
     seed: int
     phase_frac: FloatArray  # (n,) spreads bursts and canaries over the satellites
+    broken: Broken | None  # the fleet under faults; None = no fault has begun
 
 
 def initial_state(fleet: Fleet, environment: Environment, seed: int) -> FleetState:
@@ -116,7 +128,7 @@ def step(
     step_s: float,
     elapsed_s: float,
     seed: int,
-    effects: FaultEffects | None = None,  # noqa: ARG001
+    effects: FaultEffects | None = None,
 ) -> FleetState:
     """State one tick of step_s later; `environment` and elapsed_s are those of the tick's end.
 
@@ -125,7 +137,12 @@ def step(
     60 s; thermal accuracy in twin/thermal.py. `effects` are those of the faults at elapsed_s
     (twin/faults.py); None is a fleet without any.
     """
-    tick = _Tick(fleet, environment, step_s, elapsed_s, seed, _phase_frac(fleet))
+    broken = None
+    if effects is not None:
+        state = with_plant(state, fleet, effects, step_s)
+        broken = under_faults(fleet, environment, state, effects)
+        fleet, environment = broken.fleet, broken.environment
+    tick = _Tick(fleet, environment, step_s, elapsed_s, seed, _phase_frac(fleet), broken)
     state = _after_events(state, tick)
     rows = accelerator_rows(fleet.params.accel_count)
     up_count = accelerators_up_count(state.accel_down_s, rows)
@@ -136,16 +153,30 @@ def step(
         up_count=up_count,
         phase_frac=tick.phase_frac,
         step_s=step_s,
+        clock_frac=clock_margin_frac(state.dose_rad),
+        troubles=_troubles(effects),
     )
     state, balance = _after_power(state, tick, demand)
     accel_w = workload.accelerator_power_w(balance.compute_w, up_count, fleet.params)
     state = _after_heat(state, tick, balance, accel_w)
-    done = workload.work_done(state, demand, balance.compute_w, fleet.params, step_s)
+    done = workload.work_done(
+        state, demand, balance.compute_w, fleet.params, step_s, _troubles(effects)
+    )
     state = replace(state, **done._asdict())
+    if effects is not None:
+        state = with_restarts(state, effects, step_s)
     state = _after_links(state, tick)
     each_w = (accel_w / np.maximum(up_count, 1))[rows.owner]
     energy_j = state.accel_energy_j + each_w * (state.accel_down_s <= 0.0) * step_s
     return replace(state, accel_energy_j=energy_j)
+
+
+def _troubles(effects: FaultEffects | None) -> workload.Troubles | None:
+    if effects is None:
+        return None
+    return workload.Troubles(
+        effects.arrival_gain, effects.training_stop_frac, effects.checkpoint_rate_frac
+    )
 
 
 def _phase_frac(fleet: Fleet) -> FloatArray:
@@ -163,6 +194,10 @@ def _after_events(state: FleetState, tick: _Tick) -> FleetState:
         state.see_event_count,
     )
     rate_per_s = radiation.see_rate_per_s(flux, params)
+    rate_per_s[:, UECC] *= memory_error_gain(state.dose_rad)
+    if tick.broken is not None:
+        has_accel = (params.accel_count > 0)[:, np.newaxis]
+        rate_per_s = rate_per_s + tick.broken.effects.event_rate_per_s * has_accel
     hazard = radiation.advance_hazard(before, rate_per_s, step_s, seed, fleet.satellite_key)
     dose_rate_rad_s = radiation.dose_rate_rad_s(flux, params.shield_dose_frac)
     state = replace(
@@ -191,11 +226,14 @@ def _after_power(
         unserved_power_w=state.unserved_power_w,
         params=params,
         step_s=step_s,
+        commanded=_safe_commanded(state, tick.broken),
     )
     array_w = power.array_available_w(
         environment.solar_flux_w_m2, state.node_temp_k[:, ARRAY], tick.elapsed_s, params
     )
     heater_w = thermal.heater_demand_w(battery_k, state.heater_power_w, params)
+    if tick.broken is not None:
+        heater_w = np.where(tick.broken.effects.heater_stuck_on, params.heater_power_w, heater_w)
     compute_w = power.payload_grant_w(
         demand_w=demand.power_w,
         idle_w=demand.idle_w,
@@ -235,6 +273,13 @@ def _after_power(
     return state, balance
 
 
+def _safe_commanded(state: FleetState, broken: Broken | None) -> BoolArray | None:
+    if broken is None:
+        return None
+    out = broken.effects.safe_commanded | ~broken.effects.in_service
+    return out | (state.body_rate_rad_s > SAFE_RATE_RAD_S)
+
+
 def _after_heat(
     state: FleetState, tick: _Tick, balance: power.PowerBalance, accel_w: FloatArray
 ) -> FleetState:
@@ -247,8 +292,18 @@ def _after_heat(
         converter_w=balance.converter_heat_w,
         array_electrical_w=balance.array_w + balance.converter_heat_w,
     )
+    changed = None
+    if tick.broken is not None:
+        effects, sun = tick.broken.effects, tick.broken.sun
+        changed = thermal.Changed(
+            tick.broken.sized,
+            conductance_level(state.flow_frac, effects.valve_stuck_frac),
+            sun.array_cos,
+            sun.radiator_sin,
+            effects.radiator_sky_w_m2,
+        )
     after = thermal.advance_temperatures(
-        state.node_temp_k, loads, tick.environment, params, tick.step_s
+        state.node_temp_k, loads, tick.environment, params, tick.step_s, changed
     )
     return replace(
         state,
@@ -263,8 +318,9 @@ def _after_heat(
 
 def _after_links(state: FleetState, tick: _Tick) -> FleetState:
     fleet, environment = tick.fleet, tick.environment
-    contact = network.ground_contact(environment, fleet.params)
-    return replace(
+    closed = () if tick.broken is None else tick.broken.effects.closed_stations
+    contact = network.ground_contact(environment, fleet.params, closed)
+    state = replace(
         state,
         ground_backlog_bit=network.next_backlog_bit(
             state.ground_backlog_bit,
@@ -279,3 +335,6 @@ def _after_links(state: FleetState, tick: _Tick) -> FleetState:
             environment.position_teme_m, fleet.neighbour_index, fleet.params
         ),
     )
+    if tick.broken is None:
+        return state
+    return with_faulted_links(state, fleet, tick.broken.effects, tick.step_s)

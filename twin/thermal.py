@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from twin.constants import STEFAN_BOLTZMANN_W_M2_K4 as SIGMA
+from twin.coolant import CONDUCTANCE_LEVELS, conductance_gain
 from twin.heat_network import (
     ARRAY,
     BATTERY,
@@ -22,7 +23,7 @@ from twin.heat_network import (
     class_rows,
     propagated_temp_k,
 )
-from twin.state import Environment, FleetParams, FloatArray
+from twin.state import Environment, FleetParams, FloatArray, IntArray
 
 # Reference of the linear part of each radiating node: radiator, bus, array. Any value is
 # consistent; these gave the least error against an adaptive solver from sunlight into shadow.
@@ -81,40 +82,52 @@ class ThermalTick(NamedTuple):
     absorbed_w: FloatArray
 
 
+class Changed(NamedTuple):
+    """What faults make of the network and its sky, (n,)."""
+
+    sized: FleetParams  # parameters as designed: body radiators and classes are sized by them
+    level: IntArray  # flow and valve, as conductance_level gives them; 0 = nominal
+    array_cos: FloatArray  # of the Sun on the array, besides its tracking error
+    radiator_sin: FloatArray  # of the Sun over the radiator's plane, besides its edge-on error
+    radiator_sky_w_m2: FloatArray  # infrared of neighbours on the radiator
+
+
 def advance_temperatures(
     node_temp_k: FloatArray,
     loads: HeatLoads,
     environment: Environment,
     params: FleetParams,
     step_s: float,
+    changed: Changed | None = None,
 ) -> ThermalTick:
     """One tick of the network, (n, 7) in and out; equations in twin/heat_network.py.
 
-    Rows of one thermal_class must share capacities, conductances and areas; the heat and the sky
-    are each row's own and held over the tick. Error against a tight ODE solution, full load in
-    sunlight to idle in shadow: below 0.1 K at ticks of 10 s, 0.5 K at 60 s. Validity 150-400 K.
+    Rows of one thermal_class must share capacities and conductances as designed; the heat, the
+    sky and radiating areas are each row's own and held over the tick. Error against a tight ODE
+    solution, full load in sunlight to idle in shadow: below 0.1 K at ticks of 10 s, 0.5 K at
+    60 s. Validity 150-400 K.
     """
     temp_k = np.ascontiguousarray(node_temp_k.T)
-    body_m2 = bus_body_area_m2(params)
-    radiating_w_k4 = SIGMA * np.stack(
-        [
-            params.radiator_area_m2 * params.radiator_emissivity_frac,
-            body_m2 * BUS_EMISSIVITY_FRAC,
-            params.array_area_m2 * (2.0 * ARRAY_EMISSIVITY_FRAC),
-        ]
-    )
-    absorbed_w = radiator_absorbed_w(environment, params)
+    sized = params if changed is None else changed.sized
+    body_m2 = bus_body_area_m2(sized)
+    radiating_w_k4 = _radiating_w_k4(params, body_m2)
+    sized_w_k4 = radiating_w_k4 if changed is None else _radiating_w_k4(sized, body_m2)
+    absorbed_w = radiator_absorbed_w(environment, params, changed)
     heat_w = np.zeros_like(temp_k)
     heat_w[DIE], heat_w[PLATE], heat_w[BATTERY] = loads.die_w, loads.plate_w, loads.battery_w
     heat_w[RADIATOR] = BUS_TO_RADIATOR_FRAC * loads.bus_w + absorbed_w
     heat_w[BUS] = (1.0 - BUS_TO_RADIATOR_FRAC) * loads.bus_w + loads.converter_w
     heat_w[BUS] += _body_absorbed_w(environment, body_m2)
-    heat_w[ARRAY] = array_absorbed_w(environment, params) - loads.array_electrical_w
+    heat_w[ARRAY] = array_absorbed_w(environment, params, changed) - loads.array_electrical_w
     result_k = np.empty_like(temp_k)
-    for rows in class_rows(params.thermal_class.tobytes()):
+    code = sized.thermal_class
+    if changed is not None:
+        code = code * CONDUCTANCE_LEVELS + changed.level
+    for rows in class_rows(code.tobytes()):
         first = rows.start if isinstance(rows, slice) else int(rows[0])
-        linear_w_k = tuple((4.0 * radiating_w_k4[:, first] * _REFERENCE_K**3).tolist())
-        design = class_design(params, first, linear_w_k)
+        linear_w_k = tuple((4.0 * sized_w_k4[:, first] * _REFERENCE_K**3).tolist())
+        gain = (1.0, 1.0) if changed is None else conductance_gain(int(changed.level[first]))
+        design = class_design(sized, first, linear_w_k, gain)
         result_k[:, rows] = propagated_temp_k(
             temp_k[:, rows], heat_w[:, rows], radiating_w_k4[:, rows], design, step_s
         )
@@ -123,14 +136,31 @@ def advance_temperatures(
     return ThermalTick(result_k.T, emitted_w, absorbed_w)
 
 
-def radiator_absorbed_w(environment: Environment, params: FleetParams) -> FloatArray:
+def _radiating_w_k4(params: FleetParams, body_m2: FloatArray) -> FloatArray:
+    # eps sigma A of the radiating nodes, (3, n).
+    return np.asarray(
+        SIGMA
+        * np.stack(
+            [
+                params.radiator_area_m2 * params.radiator_emissivity_frac,
+                body_m2 * BUS_EMISSIVITY_FRAC,
+                params.array_area_m2 * (2.0 * ARRAY_EMISSIVITY_FRAC),
+            ]
+        )
+    )
+
+
+def radiator_absorbed_w(
+    environment: Environment, params: FleetParams, changed: Changed | None = None
+) -> FloatArray:
     """Heat the radiator takes from the sky [W], (n,).
 
     q = A [eps F q_IR + alpha F q_albedo + (alpha / 2) sin(2 deg) S]. The radiator flies edge-on
     to the Sun. Its view of the Earth F (with the back of the array) is sized by the preset's
     sink: eps sigma A T_sink^4 = eps A F 198 W/m2, at most 1, so that at 600 km without albedo
     the sink is the design's. A payload hosted by a platform (external_power_w > 0) is cooled by
-    the platform's loop: a constant sink at radiator_sink_k.
+    the platform's loop: a constant sink at radiator_sink_k. A body that turns away from the Sun
+    shows it one face of the radiator: the sine then grows to 1.
     """
     sink_w_m2 = SIGMA * np.square(np.square(params.radiator_sink_k))
     view_frac = np.minimum(sink_w_m2 / DESIGN_EARTH_IR_W_M2, 1.0)
@@ -138,7 +168,11 @@ def radiator_absorbed_w(environment: Environment, params: FleetParams) -> FloatA
     hosted = params.external_power_w > 0.0
     infrared_w_m2 = np.where(hosted, sink_w_m2, infrared_w_m2)
     light_w_m2 = environment.albedo_flux_w_m2 * view_frac
-    light_w_m2 = (light_w_m2 + environment.solar_flux_w_m2 * (0.5 * RADIATOR_SUN_SIN)) * ~hosted
+    half_sine: FloatArray | float = 0.5 * RADIATOR_SUN_SIN
+    if changed is not None:
+        half_sine = half_sine + (0.5 - half_sine) * changed.radiator_sin
+        infrared_w_m2 = infrared_w_m2 + changed.radiator_sky_w_m2 * ~hosted
+    light_w_m2 = (light_w_m2 + environment.solar_flux_w_m2 * half_sine) * ~hosted
     flux_w_m2 = (
         params.radiator_emissivity_frac * infrared_w_m2
         + params.radiator_absorptivity_frac * light_w_m2
@@ -146,7 +180,9 @@ def radiator_absorbed_w(environment: Environment, params: FleetParams) -> FloatA
     return np.asarray(params.radiator_area_m2 * flux_w_m2)
 
 
-def array_absorbed_w(environment: Environment, params: FleetParams) -> FloatArray:
+def array_absorbed_w(
+    environment: Environment, params: FleetParams, changed: Changed | None = None
+) -> FloatArray:
     """Light and infrared absorbed by the solar array before any power is drawn [W], (n,).
 
     q = A [alpha S cos + F (eps q_IR + alpha q_albedo)], F for both faces = 0.61 + 0.39 |cos g|,
@@ -158,6 +194,8 @@ def array_absorbed_w(environment: Environment, params: FleetParams) -> FloatArra
     cosine = np.abs(x_m * sun_x + y_m * sun_y + z_m * sun_z) / radius_m
     view_frac = ARRAY_EDGE_VIEW_FRAC + (1.0 - ARRAY_EDGE_VIEW_FRAC) * cosine
     light_w_m2 = environment.solar_flux_w_m2 * ARRAY_POINTING_COS
+    if changed is not None:
+        light_w_m2 = light_w_m2 * changed.array_cos
     light_w_m2 = light_w_m2 + environment.albedo_flux_w_m2 * view_frac
     infrared_w_m2 = environment.earth_ir_flux_w_m2 * view_frac * ARRAY_EMISSIVITY_FRAC
     return np.asarray(params.array_area_m2 * (ARRAY_ABSORPTIVITY_FRAC * light_w_m2 + infrared_w_m2))

@@ -20,6 +20,7 @@ MIN_OFFERED_FRAC: Final = 0.02  # a payload planned at idle still answers probes
 QUEUE_LIMIT_S: Final = 600.0
 # Answers are text: about 4 bytes a token (English, byte-pair tokenisers); confidence: memory.
 RESULT_BYTES_PER_TOKEN: Final = 4.0
+CHECKPOINT_WRITE_S: Final = 30.0  # healthy storage, hidden behind the work; assumption
 
 
 class WorkDemand(NamedTuple):
@@ -41,6 +42,14 @@ class WorkDone(NamedTuple):
     offered_s: FloatArray
     refused_s: FloatArray
     utilisation_frac: FloatArray
+
+
+class Troubles(NamedTuple):
+    """What faults do to the work, (n,); neutral values 1, 0, 1."""
+
+    arrival_gain: FloatArray  # offered work over the planned
+    training_stop_frac: FloatArray  # share of synchronous training that cannot proceed
+    checkpoint_rate_frac: FloatArray  # storage bandwidth that is left for checkpoints
 
 
 def diurnal_frac(local_solar_time_h: FloatArray) -> FloatArray:
@@ -82,6 +91,8 @@ def work_demand(
     up_count: IntArray,
     phase_frac: FloatArray,
     step_s: float,
+    clock_frac: FloatArray | float = 1.0,
+    troubles: Troubles | None = None,
 ) -> WorkDemand:
     """Offered work and the power to do it, (n,).
 
@@ -89,13 +100,19 @@ def work_demand(
     curve of the ground below). Rate: arrivals and queue, at most the clock that heat allows
     times the share of accelerators up; none while the host is down. Power is linear between
     idle and peak: a throttled clock saves in proportion (real chips save more; conservative).
+    clock_frac: what total dose leaves of the clock. Under faults training waits for its stopped
+    share and for the longer writes of checkpoints.
     """
     inference_frac = (1.0 - params.training_frac) * diurnal_frac(environment.local_solar_time_h)
     arrival_frac = planned_frac(params) * (params.training_frac + inference_frac)
     arrival_frac = arrival_frac * (params.accel_count > 0)
     on = burst_is_on(environment.elapsed_s, phase_frac, params)
     up_frac = up_count / np.maximum(params.accel_count, 1)
-    limit_frac = state.throttle_frac * up_frac * (on & (state.host_down_s <= 0.0))
+    limit_frac = state.throttle_frac * clock_frac
+    limit_frac = limit_frac * up_frac * (on & (state.host_down_s <= 0.0))
+    if troubles is not None:
+        arrival_frac = arrival_frac * troubles.arrival_gain
+        limit_frac = limit_frac * _training_speed_frac(troubles, params)
     rate_frac = np.minimum(arrival_frac + state.queue_s / step_s, limit_frac)
     idle_w = (params.host_power_w + up_count * params.accel_idle_w) * on
     return WorkDemand(arrival_frac, rate_frac, idle_w + rate_frac * _dynamic_w(params), idle_w)
@@ -107,6 +124,7 @@ def work_done(
     compute_power_w: FloatArray,
     params: FleetParams,
     step_s: float,
+    troubles: Troubles | None = None,
 ) -> WorkDone:
     """Serve the queue with the granted power for one tick, (n,).
 
@@ -121,7 +139,10 @@ def work_done(
     refused_s = np.maximum(waiting_s - np.maximum(QUEUE_LIMIT_S, params.burst_period_s), 0.0)
     running = (state.host_down_s <= 0.0) & (compute_power_w > 0.0)
     age_s = state.checkpoint_age_s + step_s
-    saved = running & (age_s >= params.checkpoint_interval_s)
+    due_s = params.checkpoint_interval_s
+    if troubles is not None:
+        due_s = due_s + extra_write_s(troubles)
+    saved = running & (age_s >= due_s)
     at_risk_s = state.at_risk_s + served_s * params.training_frac
     return WorkDone(
         queue_s=waiting_s - refused_s,
@@ -132,6 +153,22 @@ def work_done(
         refused_s=state.refused_s + refused_s,
         utilisation_frac=rate_frac,
     )
+
+
+def extra_write_s(troubles: Troubles) -> FloatArray:
+    """Time a checkpoint takes to write beyond the healthy 30 s [s], (n,); inf when it cannot."""
+    rate_frac = troubles.checkpoint_rate_frac
+    slow_s = CHECKPOINT_WRITE_S / np.maximum(rate_frac, 1e-9) - CHECKPOINT_WRITE_S
+    return np.where(rate_frac > 0.0, slow_s, np.inf)
+
+
+def _training_speed_frac(troubles: Troubles, params: FleetParams) -> FloatArray:
+    # A job that writes for longer than its interval stops for it altogether.
+    stalled = np.minimum(
+        extra_write_s(troubles) / np.maximum(params.checkpoint_interval_s, 1.0), 1.0
+    )
+    stopped = np.maximum(stalled, troubles.training_stop_frac)
+    return 1.0 - params.training_frac * stopped
 
 
 def accelerator_power_w(
