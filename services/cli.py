@@ -119,7 +119,7 @@ def simulate(
         float | None, typer.Option(help="Wall clock (Unix seconds) at which the epoch is due.")
     ] = None,
     drain: Annotated[
-        float, typer.Option(help="Seconds to wait for what is owed at the end.")
+        float, typer.Option(help="Seconds without progress after which what is owed is given up.")
     ] = 3.0,
 ) -> None:
     """Simulate a fleet and publish its telemetry over MQTT."""

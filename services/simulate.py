@@ -12,7 +12,7 @@ import logging
 import math
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -40,6 +40,7 @@ OUTBOX_BYTES = 256 * 1024 * 1024
 PATIENCE_S = 6.0
 ROLLUP_EVERY_S = 10.0
 SENDERS_COUNT = 16
+STOP_DRAIN_S = 1.5  # after SIGTERM there is no more time than this
 
 
 @dataclass(frozen=True)
@@ -292,27 +293,33 @@ async def _until_over(
     clock: "asyncio.Task[None]",
     drain_s: float,
 ) -> None:
+    limit_s: float | None = None
     try:
         await asyncio.wait({link, clock}, return_when=asyncio.FIRST_COMPLETED)
         for task in (link, clock):
             if task.done():
                 task.result()
     except asyncio.CancelledError:
+        limit_s = STOP_DRAIN_S
         LOG.info("stopping: %d frames owed", simulator.outbox.frames_count)
     finally:
         clock.cancel()
-        await _drain(simulator, drain_s)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                await _drain(simulator, drain_s)
         link.cancel()
         await asyncio.wait({link, clock})
 
 
-async def _drain(simulator: Simulator, limit_s: float) -> None:
-    """Give the store a last chance to take what is owed."""
+async def _drain(simulator: Simulator, patience_s: float) -> None:
+    """Wait until nothing is owed, as long as the store takes something every `patience_s`."""
     try:
-        async with asyncio.timeout(limit_s):
-            while simulator.outbox.frames_count or simulator.outbox.bytes_count:
-                simulator.changed.clear()
-                await simulator.changed.wait()
+        while simulator.outbox.bytes_count:
+            async with asyncio.timeout(patience_s):
+                before = simulator.outbox.bytes_count
+                while simulator.outbox.bytes_count == before:
+                    simulator.changed.clear()
+                    await simulator.changed.wait()
     except TimeoutError:
         LOG.warning("%d frames still owed", simulator.outbox.frames_count)
 

@@ -204,7 +204,7 @@ def mosquitto_server(
 
 
 def influxd_conf(home: Path) -> str:
-    """The settings of a small private store: loopback, port chosen by the kernel."""
+    """A private store: loopback, port by the kernel, caches as deploy/influxdb sets them."""
     return f"""reporting-disabled = true
 bind-address = "{LOOPBACK}:0"
 [meta]
@@ -213,6 +213,9 @@ dir = "{home}/meta"
 dir = "{home}/data"
 wal-dir = "{home}/wal"
 query-log-enabled = false
+cache-snapshot-memory-size = "1g"
+cache-max-memory-size = "6g"
+max-concurrent-compactions = 1
 max-series-per-database = 0
 [monitor]
 store-enabled = false
