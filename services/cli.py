@@ -209,11 +209,14 @@ def presets(context: typer.Context) -> None:
 
 
 @presets_app.command("show")
-def presets_show(name: Annotated[str, typer.Argument(help="Name of a preset.")]) -> None:
+def presets_show(
+    name: Annotated[str, typer.Argument(help="Name of a preset.")],
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
+) -> None:
     """Every number of a preset with its source and confidence."""
     from services.preset_tables import print_preset
 
-    print_preset(name)
+    print_preset(name, as_json=as_json)
 
 
 @app.command()

@@ -20,6 +20,8 @@ from twin.state import FleetParams, FloatArray
 from twin.thermal import BUS_TO_RADIATOR_FRAC, equilibrium_temp_k
 
 JOULE_PER_KWH: Final = 3.6e6
+EMPTY_CHAIN_W: Final = 100.0
+"""A relay has no payload; its die and plate are sized as for this, idle and regular nodes."""
 Fields = dict[str, Any]
 Column = Callable[[str], FloatArray]
 
@@ -109,7 +111,7 @@ def _thermal(
     capacities, links = [], []
     for one, profile in zip(values, profiles, strict=True):
         # The payload may draw its peak: what the hosts do not take is heat of the dies.
-        full_w = one.compute_peak_kw * 1000.0
+        full_w = max(one.compute_peak_kw * 1000.0, EMPTY_CHAIN_W)
         accelerator_w = max(full_w - one.host_power_kw * 1000.0, 0.1 * full_w)
         housekeeping_kw = BUS_TO_RADIATOR_FRAC * one.bus_power_kw
         radiator_k = equilibrium_temp_k(

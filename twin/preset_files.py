@@ -44,6 +44,7 @@ class VariantFile(StrictModel):
     values: dict[str, Sourced] = Field(default_factory=dict)
     life: dict[str, Sourced] = Field(default_factory=dict)
     site: dict[str, Sourced] = Field(default_factory=dict)
+    reference: dict[str, Sourced] = Field(default_factory=dict)
 
 
 class PresetFile(VariantFile):
@@ -52,7 +53,6 @@ class PresetFile(VariantFile):
     status: str
     kind: Kind = "fleet"
     extends: str = ROOT
-    reference: dict[str, Sourced] = Field(default_factory=dict)
     variants: dict[str, VariantFile] = Field(default_factory=dict)
 
 
@@ -177,10 +177,15 @@ def orbit_rows(orbit: OrbitFile, layer: str) -> list[PresetRow]:
     return rows
 
 
-def reference_rows(stem: str) -> list[PresetRow]:
-    """What the preset quotes beside its values, such as computed eclipse times."""
-    numbers = preset_file(stem).reference
-    return [_row(f"reference.{key}", one, "", stem) for key, one in numbers.items()]
+def reference_rows(name: str) -> list[PresetRow]:
+    """What the preset quotes beside its values, such as computed eclipse times; not inherited."""
+    stem, _, variant = name.partition("/")
+    content = preset_file(stem)
+    numbers = {key: (one, stem) for key, one in content.reference.items()}
+    if variant:
+        own = content.variants[variant].reference
+        numbers.update({key: (one, name) for key, one in own.items()})
+    return [_row(f"reference.{key}", one, "", layer) for key, (one, layer) in numbers.items()]
 
 
 def plain_values(numbers: Mapping[str, tuple[Sourced, str]]) -> dict[str, object]:

@@ -53,7 +53,7 @@ class AcceleratorProfile(StrictModel):
     """One device of profiles/accelerators.yaml."""
 
     title: str
-    vendor: Literal["nvidia", "google", "domestic"]
+    vendor: Literal["nvidia", "google", "domestic", "none"]
     note: str = ""
     tdp_w: Sourced
     idle_w: Sourced
@@ -116,7 +116,7 @@ def load_preset(name: str) -> Preset:
         *orbit_rows(orbit, orbit_layer),
         *section_rows("", PresetValues, values),
         *section_rows("life.", LifeValues, life),
-        *reference_rows(stem),
+        *reference_rows(name),
     ]
     return Preset(
         name=name,

@@ -44,7 +44,7 @@ class PresetValues(StrictModel):
     bus_voltage_v: float = _number(5, 10_000, "nominal")
     bus_power_kw: float = _number(0, 1e4, "housekeeping, without compute and heaters")
     accelerator: str = Field(min_length=1, description="name in profiles/accelerators.yaml")
-    accel_count: int = _number(1, 10_000, "accelerators per satellite")
+    accel_count: int = _number(0, 100_000, "accelerators per satellite; 0 = relay or storage")
     accel_power_limit_w: float = _number(1, 10_000, "power cap of one accelerator")
     host_power_kw: float = _number(0, 1e5, "all hosts of the satellite")
     compute_average_kw: float = _number(0, 1e6, "planned sustained payload, hosts included")

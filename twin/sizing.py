@@ -34,6 +34,8 @@ CAPACITY_FLOOR_J_K: Final = 1000.0  # an absent battery or array stays an idle, 
 SAG_FRAC_AT_1C: Final = 0.05  # assumption: string voltage lost at a 1 C discharge
 NOMINAL_CELL_V: Final = 3.6  # lithium-ion, nominal
 HEATER_W_PER_WH: Final = 0.01  # assumption: battery heater
+BATTERY_ROUND_TRIP_FRAC: Final = 0.90  # assumption: charger, cells and discharge converter
+CONVERTER_FRAC: Final = 0.95  # assumption: array to bus, the default of every preset
 
 _SHIELD_MM: Final = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0)
 _SHIELD_RAD_YEAR: Final = (1897.0, 704.0, 341.0, 109.0, 45.0, 33.0)
@@ -127,3 +129,26 @@ def shield_dose_frac(shield_mm_al: float) -> float:
     share = (at - logs[lower]) / (logs[upper] - logs[lower])
     below, above = math.log(_SHIELD_RAD_YEAR[lower]), math.log(_SHIELD_RAD_YEAR[upper])
     return math.exp(below + share * (above - below)) / _SHIELD_RAD_YEAR[4]
+
+
+def sustained_load_w(
+    array_power_w: float,
+    orbit_s: float,
+    eclipse_s: float,
+    *,
+    converter_frac: float = CONVERTER_FRAC,
+    battery_round_trip_frac: float = BATTERY_ROUND_TRIP_FRAC,
+) -> float:
+    """Bus load that an array carries for ever, eclipse included [W].
+
+    Energy over an orbit: P_array eta_c t_sun = L (t_sun + t_eclipse / eta_rt), so
+    L = P_array eta_c t_sun / (t_sun + t_eclipse / eta_rt). Constant array power in sunlight.
+    """
+    sunlit_s = orbit_s - eclipse_s
+    supply_w = array_power_w * converter_frac * sunlit_s
+    return supply_w / (sunlit_s + eclipse_s / battery_round_trip_frac)
+
+
+def eclipse_battery_j(load_w: float, eclipse_s: float, depth_frac: float) -> float:
+    """Battery that carries a load through an eclipse to the given depth [J]: L t / d."""
+    return load_w * eclipse_s / depth_frac

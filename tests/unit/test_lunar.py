@@ -1,0 +1,71 @@
+"""The lunar node: its day, its night, its distance."""
+
+import numpy as np
+import pytest
+
+from twin.lunar import (
+    MOON_DISTANCE_M,
+    NEW_MOON_UNIX_S,
+    SYNODIC_MONTH_S,
+    LunarEnvironmentModel,
+    disc_above_horizon_frac,
+    night_duration_s,
+    round_trip_s,
+)
+from twin.site_presets import load_lunar
+
+SITE = load_lunar("lunar-node").site
+
+
+def test_val_night_and_round_trip() -> None:
+    """Golden numbers of the fleet table: 14.75 days of night, 2.56 s to and fro."""
+    assert night_duration_s(0.0) / 86_400 == pytest.approx(14.75, abs=0.05)
+    assert round_trip_s() == pytest.approx(2.56, abs=0.005)
+
+
+def test_law_dark_time_of_a_month_is_the_closed_form() -> None:
+    for latitude_deg in (0.0, 45.0, -70.0):
+        site = SITE.model_copy(update={"latitude_deg": latitude_deg})
+        model = LunarEnvironmentModel((site,), NEW_MOON_UNIX_S)
+        times_s = np.linspace(0.0, SYNODIC_MONTH_S, 3000, endpoint=False)
+        dark = sum(model.at(float(t)).sunlit_frac[0] == 0.0 for t in times_s) / len(times_s)
+        expected = night_duration_s(latitude_deg) / SYNODIC_MONTH_S
+        assert dark == pytest.approx(expected, abs=1e-3)
+
+
+def test_near_side_has_noon_at_full_moon_and_the_earth_between() -> None:
+    model = LunarEnvironmentModel((SITE,), NEW_MOON_UNIX_S)
+    new, full = model.at(0.0), model.at(SYNODIC_MONTH_S / 2)
+    assert new.sunlit_frac[0] == 0.0
+    assert full.sunlit_frac[0] == 1.0
+    for one, side in ((new, 1.0), (full, -1.0)):
+        position = one.position_teme_m[0]
+        assert np.linalg.norm(position) == pytest.approx(MOON_DISTANCE_M)
+        assert position @ one.sun_unit == pytest.approx(side * MOON_DISTANCE_M)
+
+
+def test_ground_is_hot_at_noon_and_cold_at_night() -> None:
+    model = LunarEnvironmentModel((SITE,), NEW_MOON_UNIX_S)
+    night_w = model.at(0.0).earth_ir_flux_w_m2[0]
+    noon_w = model.at(SYNODIC_MONTH_S / 2).earth_ir_flux_w_m2[0]
+    assert night_w == pytest.approx(4.4, abs=0.1)  # 0.95 sigma 95^4
+    assert noon_w == pytest.approx(1208, abs=2)  # 0.95 sigma 387^4
+
+
+def test_the_disc_sets_evenly() -> None:
+    sines = np.linspace(-0.01, 0.01, 201)
+    share = disc_above_horizon_frac(sines)
+    assert np.all(np.diff(share) >= 0)
+    assert share[100] == pytest.approx(0.5)
+    assert (share[0], share[-1]) == (0.0, 1.0)
+
+
+def test_battery_carries_the_night_and_the_array_refills_it() -> None:
+    preset = load_lunar("lunar-node")
+    night_h = night_duration_s(SITE.latitude_deg) / 3600
+    need_kwh = preset.values.bus_power_kw * night_h
+    depth = preset.values.battery_depth_limit_pct / 100
+    assert need_kwh <= preset.values.battery_capacity_kwh * depth
+    day_h = SYNODIC_MONTH_S / 3600 - night_h
+    spare_kw = 0.95 * preset.values.array_power_kw - preset.values.bus_power_kw
+    assert spare_kw * day_h > need_kwh

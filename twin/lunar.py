@@ -1,0 +1,124 @@
+"""Environment of nodes on the lunar surface, in the same arrays as that of satellites.
+
+The Moon turns once a synodic month under the Sun, so that a place on it has half a month of day
+and half a month of night. The model is deliberately plain: mean synodic month, the Sun in the
+Moon's equator (its true tilt is 1.54 deg, Williams & Boggs 2009), the Earth at its mean distance.
+Validity: latitudes below 80 deg, where neither the tilt nor the local horizon decides; times of
+sunrise within a day (libration and the eccentric orbit move them by up to 14 h).
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from twin.constants import (
+    ASTRONOMICAL_UNIT_M,
+    SECONDS_PER_DAY,
+    SPEED_OF_LIGHT_M_S,
+    STEFAN_BOLTZMANN_W_M2_K4,
+    SUN_RADIUS_M,
+)
+from twin.geometry import sun_vector
+from twin.site_presets import LunarSite
+from twin.state import Environment, FloatArray
+
+SYNODIC_MONTH_S: Final = 29.530588 * SECONDS_PER_DAY  # Chapront-Touze & Chapront 1988, mean
+MOON_DISTANCE_M: Final = 384_400_000.0  # mean; IAU/NASA fact sheet
+MOON_RADIUS_M: Final = 1_737_400.0  # IAU 2015, mean
+NEW_MOON_UNIX_S: Final = 947_182_440.0  # 2000-01-06T18:14Z, Meeus 1998, table 49: k = 0
+SUN_HALF_WIDTH_RAD: Final = SUN_RADIUS_M / ASTRONOMICAL_UNIT_M
+
+
+@dataclass(frozen=True)
+class LunarEnvironmentModel:
+    """Environment of n nodes on the Moon at any instant; the same calls as EnvironmentModel."""
+
+    sites: tuple[LunarSite, ...]
+    epoch_unix_s: float
+    solar_constant_w_m2: float = 1361.0  # Kopp & Lean 2011
+
+    def at(self, elapsed_s: float) -> Environment:
+        """Environment at an instant [s after the epoch], (n,) arrays.
+
+        The Sun's elevation h follows sin h = cos(latitude) cos(hour angle); the hour angle is
+        -180 deg + 360 deg x phase + longitude, phase 0 at new Moon, when the far side has noon.
+        Regolith below: T = T_night + (T_day - T_night) max(0, sin h)^(1/4), radiating as a grey
+        plate; cells track the Sun. No trapped protons at the Moon's distance.
+        """
+        latitude, longitude = self._column("latitude_deg"), self._column("longitude_deg")
+        sine = sun_elevation_sine(latitude, longitude, self.epoch_unix_s + elapsed_s)
+        lit = disc_above_horizon_frac(sine)
+        sun = sun_vector(self.epoch_unix_s, elapsed_s)
+        irradiance = self.solar_constant_w_m2 * (ASTRONOMICAL_UNIT_M / sun.distance_m) ** 2
+        night, day = self._column("surface_night_k"), self._column("surface_day_k")
+        ground_k = night + (day - night) * np.maximum(sine, 0.0) ** 0.25
+        emitted = self._column("regolith_emissivity") * STEFAN_BOLTZMANN_W_M2_K4 * ground_k**4
+        zero = np.zeros(len(self.sites))
+        moon = _moon_position_m(self.epoch_unix_s + elapsed_s, sun.unit)
+        hour = np.degrees(_hour_angle_rad(longitude, self.epoch_unix_s + elapsed_s)) / 15.0
+        return Environment(
+            elapsed_s=elapsed_s,
+            position_teme_m=np.tile(moon, (len(self.sites), 1)),
+            velocity_teme_m_s=np.zeros((len(self.sites), 3)),
+            sun_unit=sun.unit,
+            sun_distance_m=sun.distance_m,
+            latitude_rad=np.radians(latitude),
+            longitude_rad=np.radians(longitude),
+            altitude_m=zero,
+            sunlit_frac=lit,
+            beta_rad=zero,
+            local_solar_time_h=(hour + 12.0) % 24.0,
+            solar_flux_w_m2=irradiance * lit,
+            albedo_flux_w_m2=self._column("regolith_albedo") * irradiance * np.maximum(sine, 0.0),
+            earth_ir_flux_w_m2=emitted,
+            proton_flux_cm2_s=zero,
+        )
+
+    def _column(self, name: str) -> FloatArray:
+        return np.array([getattr(one, name) for one in self.sites], dtype=np.float64)
+
+
+def sun_elevation_sine(
+    latitude_deg: FloatArray, longitude_deg: FloatArray, unix_s: float
+) -> FloatArray:
+    """Sine of the Sun's elevation at places on the Moon, (n,): cos(latitude) cos(hour angle)."""
+    angle = _hour_angle_rad(longitude_deg, unix_s)
+    return np.asarray(np.cos(np.radians(latitude_deg)) * np.cos(angle), dtype=np.float64)
+
+
+def disc_above_horizon_frac(elevation_sine: FloatArray) -> FloatArray:
+    """Share of the solar disc above a flat horizon, (n,), by area of the circular segment."""
+    height = np.clip(np.arcsin(np.clip(elevation_sine, -1, 1)) / SUN_HALF_WIDTH_RAD, -1.0, 1.0)
+    return np.asarray(0.5 + (np.arcsin(height) + height * np.sqrt(1.0 - height**2)) / math.pi)
+
+
+def night_duration_s(latitude_deg: float) -> float:
+    """Seconds without any part of the Sun's disc in each synodic month.
+
+    14.75 days at the equator: half of the month less the half-degree width of the Sun.
+    """
+    cosine = math.cos(math.radians(latitude_deg))
+    dip = min(math.sin(SUN_HALF_WIDTH_RAD) / max(cosine, 1e-12), 1.0)
+    return SYNODIC_MONTH_S * math.acos(dip) / math.pi
+
+
+def round_trip_s(distance_m: float = MOON_DISTANCE_M) -> float:
+    """Signal to a node and back [s]: 2 d / c, 2.56 s at the mean distance of the centres."""
+    return 2.0 * distance_m / SPEED_OF_LIGHT_M_S
+
+
+def _hour_angle_rad(longitude_deg: FloatArray, unix_s: float) -> FloatArray:
+    phase = (unix_s - NEW_MOON_UNIX_S) / SYNODIC_MONTH_S % 1.0
+    turned = np.radians(longitude_deg) + math.tau * phase - math.pi
+    return np.asarray((turned + math.pi) % math.tau - math.pi, dtype=np.float64)
+
+
+def _moon_position_m(unix_s: float, sun_unit: FloatArray) -> FloatArray:
+    """The Moon in the plane of the ecliptic, as far from the Sun as its mean phase says, (3,)."""
+    phase = (unix_s - NEW_MOON_UNIX_S) / SYNODIC_MONTH_S % 1.0 * math.tau
+    obliquity = math.radians(23.439)  # IAU 2006, J2000
+    pole = np.array([0.0, -math.sin(obliquity), math.cos(obliquity)])
+    ahead = np.cross(pole, sun_unit)
+    return np.asarray(MOON_DISTANCE_M * (math.cos(phase) * sun_unit + math.sin(phase) * ahead))
