@@ -6,15 +6,12 @@ import pytest
 
 from services.scenario_files import find_scenario, load_and_build, read_text
 from twin.errors import ConfigurationError
+from twin.preset_library import list_presets
 from twin.scenario import load_scenario
 
 BROKEN = "tests/data/broken"
 NOW_UNIX_S = 1_795_219_200.0  # 2026-11-21T00:00:00Z
-PRESETS = (
-    "hpe-sbc2-iss, kepler-axiom-odc, spacex-ai1, spacex-ai1/one-gw, spacex-ai1/ride-through, "
-    "spacex-ai1/starmind-aug2026, starcloud-1, starlink-hosted-compute, starlink-v3-shell, "
-    "suncatcher-81, suncatcher-mvp, three-body-12"
-)
+PRESETS = ", ".join(list_presets())
 EXPECTED = {
     "unknown_key": [
         f"{BROKEN}/unknown_key.yaml:3: sed: unknown key; did you mean 'seed'? "
@@ -26,7 +23,7 @@ EXPECTED = {
         f"{BROKEN}/wrong_type.yaml:3: seed: must be a valid integer, got 'many'; "
         "allowed 0 to 9,007,199,254,740,992",
         f"{BROKEN}/wrong_type.yaml:8: fleet.0.overrides.accel_count: must be a valid integer, "
-        "got 1.5; allowed 1 to 10,000",
+        "got 1.5; allowed 0 to 100,000",
     ],
     "negative_area": [
         f"{BROKEN}/negative_area.yaml:8: fleet.0.overrides.radiator_area_m2: -0.9 is out of "
