@@ -42,6 +42,35 @@ def sunlit_frac(
     return _disc_above_line_frac(above_limb * to_sun_m / SUN_RADIUS_M, behind_m)
 
 
+def shadow_left_s(
+    position_teme_m: FloatArray, velocity_teme_m_s: FloatArray, sun_unit: FloatArray
+) -> FloatArray:
+    """Time until the Sun's centre rises [s], (n,); 0 outside the shadow.
+
+    On a circle of the present radius and rate, a satellite at the angle psi past the midnight
+    point of its orbit is in the shadow while |psi| < phi, cos phi = sqrt(1 - (R/r)^2) / cos beta
+    (e.g. Wertz 1978, section 5.1), and has (phi - psi) r^2 / h to go. The polar axis is
+    stretched as in `sunlit_frac`, so R is the equatorial radius and the Earth oblate. Against
+    the half-light instants of the conical shadow within 10 s for eccentricities below 0.002.
+    """
+    stretch = np.array([1.0, 1.0, 1.0 / (1.0 - EARTH_FLATTENING_FRAC)])
+    place, speed = position_teme_m * stretch, velocity_teme_m_s * stretch
+    sun = sun_unit * stretch
+    sun = sun / np.sqrt(sun @ sun)
+    momentum = np.cross(place, speed)
+    size = np.sqrt(np.einsum("ij,ij->i", momentum, momentum))
+    radius2_m2 = np.einsum("ij,ij->i", place, place)
+    sin_beta = momentum @ sun / size
+    cos_beta = np.sqrt(np.maximum(1.0 - sin_beta * sin_beta, 1e-30))
+    # Components of the place along the midnight direction and a quarter turn on, times cos beta.
+    toward = -(place @ sun)
+    onward = np.einsum("ij,ij->i", momentum, np.cross(place, sun)) / size
+    psi = np.arctan2(onward, toward)
+    half = np.sqrt(np.maximum(1.0 - EARTH_EQUATOR_RADIUS_M**2 / radius2_m2, 0.0)) / cos_beta
+    phi = np.arccos(np.minimum(half, 1.0))
+    return np.where(np.abs(psi) < phi, (phi - psi) * radius2_m2 / size, 0.0)
+
+
 def _disc_above_line_frac(height: FloatArray, behind_m: FloatArray) -> FloatArray:
     # Full and empty discs are settled by comparison; the few in penumbra get the exact formula.
     fraction = np.where((height >= 1.0) | (behind_m <= 0.0), 1.0, 0.0)

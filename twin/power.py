@@ -73,6 +73,11 @@ def array_available_w(
     return rated_w * light_frac * np.maximum(heat_frac, 0.0) * params.converter_efficiency_frac
 
 
+def shed_soc_frac(params: FleetParams) -> FloatArray:
+    """Charge below which load is shed [0-1], (n,): 35 %, or the planned depth if that is higher."""
+    return np.maximum(SHED_SOC_FRAC, 1.0 - params.battery_depth_limit_frac)
+
+
 def next_mode(
     *,
     mode: IntArray,
@@ -93,8 +98,8 @@ def next_mode(
     physics.md 4.6 (assumption).
     """
     # Written as arithmetic on 0/1 flags: np.where costs four times as much per satellite.
-    shed_soc_frac = np.maximum(SHED_SOC_FRAC, 1.0 - params.battery_depth_limit_frac)
-    shed_exit_frac = np.minimum(shed_soc_frac + RECOVERY_SOC_FRAC, RECOVERY_CEILING_FRAC)
+    shed_below_frac = shed_soc_frac(params)
+    shed_exit_frac = np.minimum(shed_below_frac + RECOVERY_SOC_FRAC, RECOVERY_CEILING_FRAC)
     dark = (sunlit_frac < ECLIPSE_SUNLIT_FRAC) & (params.external_power_w <= 0.0)
     starved = unserved_power_w > 0.0
     rested = dwell_s >= RECOVERY_DWELL_S
@@ -102,7 +107,7 @@ def next_mode(
     leaves_shed = rested & (soc_frac >= shed_exit_frac)
     safe = (soc_frac < SAFE_SOC_FRAC) | starved | ((mode == SAFE) & ~leaves_safe)
     safe = safe if commanded is None else safe | commanded
-    shed = (soc_frac < shed_soc_frac) | (mode == SAFE) | ((mode == LOAD_SHED) & ~leaves_shed)
+    shed = (soc_frac < shed_below_frac) | (mode == SAFE) | ((mode == LOAD_SHED) & ~leaves_shed)
     chosen = np.where(safe, SAFE, np.where(shed, LOAD_SHED, dark.astype(np.int64)))
     return chosen, (dwell_s + step_s) * (chosen == mode)
 
@@ -116,13 +121,15 @@ def payload_grant_w(
     mode: IntArray,
     soc_frac: FloatArray,
     params: FleetParams,
+    ahead_w: FloatArray | float = np.inf,
 ) -> FloatArray:
     """Power the payload may draw [W], (n,): the least of demand, mode cap and what is there.
 
     Cap: peak in nominal; in eclipse eclipse_compute_frac of the planned power, which is the
     average of continuous duty or the peak of bursts; hosts plus 40 % of the accelerators' limit
     in load shed; nothing in safe. A grant below idle powers nothing useful, so it is 0.
-    available_w is array and host platform at the bus; essential_w is housekeeping and heater.
+    available_w is array and host platform at the bus; essential_w is housekeeping and heater;
+    ahead_w is what the rest of an eclipse can bear (twin/power_ahead.py).
     """
     accel_w = params.accel_count * params.accel_power_limit_w
     bursts = params.burst_period_s > 0.0
@@ -136,7 +143,7 @@ def payload_grant_w(
     reserve_frac = CHARGE_RESERVE_FRAC * np.clip(empty_frac, 0.0, 1.0) * (mode != ECLIPSE)
     margin_w = available_w * (1.0 - reserve_frac) - essential_w
     margin_w = margin_w + share_frac * discharge_limit_w(soc_frac, params)
-    grant_w: FloatArray = np.minimum(np.minimum(demand_w, cap_w), margin_w)
+    grant_w: FloatArray = np.minimum(np.minimum(demand_w, cap_w), np.minimum(margin_w, ahead_w))
     return grant_w * ((grant_w >= idle_w * (1.0 - 1e-9)) & (grant_w > 0.0))
 
 

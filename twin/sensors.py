@@ -19,6 +19,7 @@ from twin.constants import (
 )
 from twin.network import link_margin_db, one_way_delay_s
 from twin.noise import derived_keys, normal
+from twin.power_ahead import eclipse_end_soc_frac
 from twin.radiation import in_saa
 from twin.state import (
     SEE_KINDS,
@@ -161,7 +162,8 @@ def _power(
     rows: IntArray, fleet: Fleet, state: FleetState, environment: Environment
 ) -> dict[str, FloatArray]:
     params = fleet.params
-    capacity_j = params.battery_capacity_j[rows]
+    health = state.battery_health_frac[rows]
+    capacity_j = params.battery_capacity_j[rows] * health
     absent = np.where(capacity_j > 0.0, 1.0, np.nan)  # a hosted payload has no battery or array
     no_array = np.where(params.array_power_w[rows] > 0.0, 1.0, np.nan)
     soc_frac = state.soc_frac[rows] * absent
@@ -173,6 +175,7 @@ def _power(
     years = environment.elapsed_s / (365.25 * SECONDS_PER_DAY)
     ageing = np.maximum(0.0, 1.0 - params.array_loss_frac_per_year[rows] * years)
     bus_w = load_w - state.compute_power_w[rows] - state.heater_power_w[rows]
+    forecast_frac = eclipse_end_soc_frac(rows, state, environment, params)
     return {
         "eps_soc_pct": 100.0 * soc_frac,
         "eps_dod_pct": 100.0 * (1.0 - state.eclipse_low_soc_frac[rows]) * absent,
@@ -180,7 +183,9 @@ def _power(
         "eps_batt_v": voltage_v * absent,
         "eps_batt_a": current_a * absent,
         "eps_batt_w": voltage_v * current_a * absent,
-        "eps_batt_cycles_count": state.battery_throughput_j[rows] / (capacity_j / absent),
+        "eps_batt_cycles_count": state.battery_throughput_j[rows] / (capacity_j / health / absent),
+        "eps_batt_health_pct": 100.0 * health * absent,
+        "eps_soc_eclipse_end_pct": 100.0 * forecast_frac * absent,
         "eps_array_w": state.array_power_w[rows] * no_array,
         "eps_array_t_c": (state.node_temp_k[rows, ARRAY] - CELSIUS_ZERO_K) * no_array,
         "eps_array_health_pct": 100.0 * params.array_health_frac[rows] * ageing * no_array,

@@ -160,6 +160,10 @@ class FleetState:
     # attitude
     sun_error_rad: FloatArray  # angle of the body from its Sun attitude; 0 = on it
     body_rate_rad_s: FloatArray  # besides the turn that the orbit asks for
+    battery_life_used: FloatArray  # 0 = new; stress of cycles and calendar since then
+    battery_health_frac: FloatArray  # capacity over that of the new battery
+    cycle_extreme_frac: FloatArray  # farthest charge since the last reversal of its course
+    cycle_reversal_frac: FloatArray  # (n, 8) reversals whose cycles are open, newest first
     # thermal
     node_temp_k: FloatArray  # (n, 7)
     throttle_frac: FloatArray  # clock fraction allowed by heat, 0-1

@@ -8,7 +8,16 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from twin import network, power, radiation, thermal, workload
+from twin import (
+    battery_ageing,
+    eclipse,
+    network,
+    power,
+    power_ahead,
+    radiation,
+    thermal,
+    workload,
+)
 from twin.ageing import clock_margin_frac, memory_error_gain
 from twin.battery import FULL_SOC_FRAC, cell_open_circuit_v
 from twin.coolant import conductance_level
@@ -80,6 +89,10 @@ def initial_state(fleet: Fleet, environment: Environment, seed: int) -> FleetSta
         array_available_w=satellites,
         sun_error_rad=satellites,
         body_rate_rad_s=satellites,
+        battery_life_used=satellites,
+        battery_health_frac=np.ones(count),
+        cycle_extreme_frac=soc_frac,
+        cycle_reversal_frac=battery_ageing.no_reversals_frac(soc_frac),
         node_temp_k=thermal.initial_temp_k(params, environment),
         throttle_frac=np.ones(count),
         radiated_power_w=satellites,
@@ -137,6 +150,8 @@ def step(
     60 s; thermal accuracy in twin/thermal.py. `effects` are those of the faults at elapsed_s
     (twin/faults.py); None is a fleet without any.
     """
+    aged = battery_ageing.aged_params(fleet.params, state.battery_health_frac)
+    fleet = replace(fleet, params=aged)
     broken = None
     if effects is not None:
         state = with_plant(state, fleet, effects, step_s)
@@ -234,14 +249,31 @@ def _after_power(
     heater_w = thermal.heater_demand_w(battery_k, state.heater_power_w, params)
     if tick.broken is not None:
         heater_w = np.where(tick.broken.effects.heater_stuck_on, params.heater_power_w, heater_w)
+    essential_w = params.bus_power_w + heater_w
+    ahead = power_ahead.rows_to_check(
+        environment, state.soc_frac, demand.power_w + essential_w, params
+    )
     compute_w = power.payload_grant_w(
         demand_w=demand.power_w,
         idle_w=demand.idle_w,
         available_w=array_w + params.external_power_w,
-        essential_w=params.bus_power_w + heater_w,
+        essential_w=essential_w,
         mode=mode,
         soc_frac=state.soc_frac,
         params=params,
+        ahead_w=power_ahead.ahead_cap_w(
+            rows=ahead,
+            remaining_s=eclipse.shadow_left_s(
+                environment.position_teme_m[ahead],
+                environment.velocity_teme_m_s[ahead],
+                environment.sun_unit,
+            ),
+            essential_w=essential_w,
+            array_w=array_w,
+            mode=mode,
+            soc_frac=state.soc_frac,
+            params=params,
+        ),
     )
     balance = power.power_balance(
         compute_w=compute_w,
@@ -270,6 +302,7 @@ def _after_power(
         mode_dwell_s=dwell_s,
         array_available_w=array_w,
     )
+    state = battery_ageing.with_ageing(state, battery_k, params, step_s, tick.elapsed_s)
     return state, balance
 
 

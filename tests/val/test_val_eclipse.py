@@ -5,11 +5,11 @@ from contextlib import closing
 
 import numpy as np
 import pytest
-from satellites import almanac, circular, skyfield_times, starcloud, starlink
+from satellites import EPOCH_UNIX_S, almanac, circular, skyfield_times, starcloud, starlink
 from skyfield.api import EarthSatellite
 
 from twin.constants import EARTH_EQUATOR_RADIUS_M, EARTH_FLATTENING_FRAC, SUN_RADIUS_M
-from twin.eclipse import sunlit_frac
+from twin.eclipse import shadow_left_s, sunlit_frac
 from twin.environment import EnvironmentModel, EnvironmentSettings
 from twin.geometry import sun_vector
 from twin.orbit import Orbits
@@ -140,3 +140,28 @@ def test_val_oblate_earth_shortens_a_season_edge_by_minutes() -> None:
     print(f"sphere {sphere * 60:.0f} s, ellipsoid {ellipsoid * 60:.0f} s")
     assert 5.0 < sphere < 10.0
     assert 1.2 < sphere - ellipsoid < 3.5
+
+
+def test_val_time_left_in_the_shadow_agrees_with_the_conical_half_light() -> None:
+    # Forecast at every 200 s of three orbits against the instant at which half the Sun is back.
+    for satellite in (
+        circular(EPOCH_UNIX_S, 650.0, 97.99, 80.0),
+        circular(EPOCH_UNIX_S, 420.0, 51.6),
+        starlink(),
+    ):
+        orbits = Orbits([satellite], EPOCH_UNIX_S)
+        sun = sun_vector(EPOCH_UNIX_S)
+        times = np.arange(0.0, 6500.0, 1.0)
+        motion = [orbits.at(t) for t in times]
+        place = np.concatenate([one.position_teme_m for one in motion])
+        speed = np.concatenate([one.velocity_teme_m_s for one in motion])
+        lit = sunlit_frac(place, sun.unit, sun.distance_m)
+        left_s = shadow_left_s(place, speed, sun.unit)
+        rises = np.flatnonzero((lit[:-1] < 0.5) & (lit[1:] >= 0.5)) + 1
+        assert rises.size
+        for start in range(0, times.size, 200):
+            after = rises[rises > start]
+            if lit[start] < 0.1 and after.size:
+                assert abs(left_s[start] - (times[after[0]] - times[start])) < 10.0
+            if lit[start] == 1.0:
+                assert left_s[start] == 0.0
