@@ -1,12 +1,17 @@
 """Which processes a run needs: what the environment names is used, the rest is started here."""
 
+import errno
+import fcntl
 import socket
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from services.children import Child, twin_command
 from services.embedded_broker import embedded_broker
-from services.settings import Settings, load_settings
+from services.settings import Settings, host_and_port, load_settings
+from twin.errors import ConfigurationError, Problem
 
 DRAIN_S = 2.5
 STOP_S = 1.0
@@ -26,7 +31,8 @@ class Stack:
         self.mqtt_port, self.client_port, self.store_port = free_ports(3)
         self.state_dir = self.outside.state_dir.resolve()
         self.told["TWIN_STATE_DIR"] = str(self.state_dir)
-        self.told["TWIN_CONSOLE_LISTEN"] = self.outside.console_listen
+        self.console_listen = console_address(self.outside)
+        self.told["TWIN_CONSOLE_LISTEN"] = self.console_listen
         self.needs_broker = "mqtt_url" not in self.outside.model_fields_set
         if self.needs_broker:
             self.told["TWIN_MQTT_URL"] = f"mqtt://127.0.0.1:{self.mqtt_port}"
@@ -71,6 +77,35 @@ class Stack:
         """Note CPU and memory of every process."""
         for child in self.children:
             child.measure()
+
+
+def console_address(settings: Settings) -> str:
+    """Where the console will listen: as told, or near the default if that is taken.
+
+    Raises ConfigurationError if an address that was asked for is in use.
+    """
+    host, port = host_and_port(settings.console_listen, "TWIN_CONSOLE_LISTEN")
+    try:
+        with socket.create_server((host, port)):
+            return settings.console_listen
+    except OSError as error:
+        if "console_listen" not in settings.model_fields_set and error.errno == errno.EADDRINUSE:
+            return f"{host}:{free_ports(1)[0]}"
+        message = f"{settings.console_listen}: {error.strerror}; choose another with --listen"
+        raise ConfigurationError([Problem("console", None, "", message)]) from None
+
+
+@contextmanager
+def only_one(state_dir: Path) -> Iterator[None]:
+    """Hold the directory of a run's files; raises ConfigurationError if another run holds it."""
+    state_dir.mkdir(parents=True, exist_ok=True)
+    with (state_dir / "up.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            message = "another `twin up` runs on these files; set TWIN_STATE_DIR for a second one"
+            raise ConfigurationError([Problem(str(state_dir), None, "", message)]) from None
+        yield
 
 
 def free_ports(count: int) -> list[int]:

@@ -21,7 +21,7 @@ import orjson
 from services.children import twin_command
 from services.mqtt import Connection, keep_connected
 from services.settings import Settings
-from services.stack import DRAIN_S, SERVERS, SERVICES, STOP_S, Stack
+from services.stack import DRAIN_S, SERVERS, SERVICES, STOP_S, Stack, only_one
 from services.store import StoreUnavailableError, open_store
 from services.topics import Topics, parse
 from twin.errors import TwinError
@@ -152,7 +152,7 @@ class Run:
 
     async def _announce(self) -> None:
         """Say where the console is as soon as it answers."""
-        url = f"http://{self.settings.console_listen}/"
+        url = f"http://{self.stack.console_listen}/"
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2.0)) as session:
             while True:
                 with suppress(aiohttp.ClientError, TimeoutError):
@@ -257,8 +257,10 @@ async def run_up(settings: Settings, options: UpOptions) -> dict[str, object]:
     Raises ConfigurationError for a scenario with problems, ChildFailedError for a process that
     will not run.
     """
-    run, started_s = Run(settings, options, Stack(settings)), time.monotonic()
-    await run.until_over()
+    started_s = time.monotonic()
+    with only_one(settings.state_dir):
+        run = Run(settings, options, Stack(settings))
+        await run.until_over()
     return run.summary(time.monotonic() - started_s)
 
 

@@ -99,6 +99,29 @@ def test_ctrl_c_stops_everything_within_5_s_and_exits_0(
     assert stopped_s < 10.0
 
 
+def test_a_second_run_on_the_same_files_and_a_taken_address_are_refused(tmp_path: Path) -> None:
+    env = environment(tmp_path)
+    with started(env, "--summary", "none") as process:
+        until_stored(env, process)
+        same = {name: value for name, value in env.items() if name != "TWIN_CONSOLE_LISTEN"}
+        other = env | {"TWIN_STATE_DIR": str(tmp_path / "other")}
+        for second, said in ((same, "another `twin up` runs on these files"), (other, "in use")):
+            done = subprocess.run(
+                [str(TWIN), "up", "--for", "5s"],
+                env=second,
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            assert done.returncode == 78, done.stderr
+            assert said in done.stderr
+            assert len(done.stderr.strip().splitlines()) == 1
+        process.terminate()
+        process.communicate(timeout=30)
+
+
 def test_a_bad_scenario_stops_everything_with_78(tmp_path: Path) -> None:
     bad = tmp_path / "bad.yaml"
     bad.write_text("name: bad\nseed: -1\nfleet:\n  - {id: a, preset: nowhere}\n")
