@@ -5,9 +5,27 @@ from pathlib import Path
 
 from dashboards import build
 from dashboards.channel_docs import channels_page
+from services.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = {"docs/channels.md": channels_page}
+
+
+def settings_page() -> str:
+    """docs/settings.md: every TWIN_ variable with its default."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else f"`{field.default}`"
+        rows.append(f"| `TWIN_{name.upper()}` | {default} | {field.description} |")
+    head = (
+        "# Settings\n\nGenerated from `services/settings.py` by `make generate`. Every service "
+        "reads the same variables.\nA secret is given as a file or in the environment; one that "
+        "is shorter than 16 characters, a\nwell-known default, or in a file that others can read "
+        "is refused with exit code 78.\n\n"
+    )
+    return head + "\n".join(rows) + "\n"
+
+
+PAGES = {"docs/settings.md": settings_page, "docs/channels.md": channels_page}
 
 
 def main() -> int:

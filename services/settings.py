@@ -28,32 +28,38 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TWIN_", extra="ignore", frozen=True)
 
     mqtt_url: str = Field("mqtt://127.0.0.1:1883", description="mqtt:// or mqtts:// host:port")
-    mqtt_username: str | None = None
-    mqtt_password: SecretStr | None = None
-    mqtt_password_file: Path | None = None
-    mqtt_ca_file: Path | None = None
+    mqtt_username: str | None = Field(None, description="log-in at the broker")
+    mqtt_password: SecretStr | None = Field(None, description="its password")
+    mqtt_password_file: Path | None = Field(None, description="file with the password")
+    mqtt_ca_file: Path | None = Field(None, description="CA for mqtts:// besides the system's")
 
     influx_url: str | None = Field(None, description="http(s)://host:port of an InfluxDB")
-    influx_api: Literal["auto", "v1", "v2"] = "auto"
-    influx_database: str = "telemetry"
-    influx_org: str = "twin"
-    influx_username: str | None = None
-    influx_password: SecretStr | None = None
-    influx_password_file: Path | None = None
-    influx_token: SecretStr | None = None
-    influx_token_file: Path | None = None
+    influx_api: Literal["auto", "v1", "v2"] = Field(
+        "auto", description="write call; auto asks the server for its version"
+    )
+    influx_database: str = Field("telemetry", description="database (1.x, 3.x) or bucket (2.x)")
+    influx_org: str = Field("twin", description="organisation (2.x)")
+    influx_username: str | None = Field(None, description="log-in at a 1.x server")
+    influx_password: SecretStr | None = Field(None, description="its password")
+    influx_password_file: Path | None = Field(None, description="file with the password")
+    influx_token: SecretStr | None = Field(None, description="token of a 2.x or 3.x server")
+    influx_token_file: Path | None = Field(None, description="file with the token")
 
-    embedded_broker: Literal["auto", "mosquitto", "nats"] = "auto"
+    embedded_broker: Literal["auto", "mosquitto", "nats"] = Field(
+        "auto", description="broker that `twin up` starts when none is configured"
+    )
     store_url: str | None = Field(None, description="http://host:port of the embedded store")
     store_retention_h: float = Field(24.0, gt=0, description="embedded store, since the write")
 
-    scenario: str = "flown-2026"
+    scenario: str = Field("flown-2026", description="file or name of a shipped scenario")
     epoch: str | None = Field(None, description="ISO 8601 UTC; replaces the scenario's epoch")
-    console_listen: str = "127.0.0.1:8080"
+    console_listen: str = Field("127.0.0.1:8080", description="host:port of the web console")
     console_allowed_hosts: str = Field("", description="comma-separated, besides loopback names")
     console_insecure: bool = Field(False, description="allow a console on a public address")
     health_listen: str | None = Field(None, description="host:port of /healthz and /readyz")
-    state_dir: Path = Path("var")
+    state_dir: Path = Field(
+        Path("var"), description="logs, dead letters, embedded broker and store"
+    )
     startup_timeout_s: float = Field(0.0, ge=0, description="0 = retry for ever")
 
     @field_validator("mqtt_url")
