@@ -220,6 +220,18 @@ def presets_show(
 
 
 @app.command()
+def latency(
+    scenario: ScenarioArgument = None,
+    epoch: EpochOption = None,
+    json: Annotated[bool, typer.Option("--json", help="Seconds, as JSON.")] = False,
+) -> None:
+    """How long requests to a fleet take: p50 and p95 by latitude and region, over a day."""
+    from services.latency_table import print_latency
+
+    print_latency(load_settings(scenario=scenario, epoch=epoch), as_json=json)
+
+
+@app.command()
 def doctor() -> None:
     """Check this machine and the configured servers; one line per check, with the fix."""
     from services.doctor import run_doctor

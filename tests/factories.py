@@ -69,6 +69,7 @@ _CLASSES: dict[str, tuple[float, float, float]] = {
     "link_rate_bit_s": (9.6e12, 1e12, 1e12),
     "link_range_limit_m": (2e3, 5e6, 5e6),
     "link_reference_range_m": (5e3, 1e7, 1e7),
+    "link_acquire_s": (15.0, 15.0, 15.0),
     "ground_rate_bit_s": (2e10, 1e9, 1e11),
     "ground_relayed": (False, False, True),
 }

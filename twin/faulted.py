@@ -25,7 +25,6 @@ from twin.state import (
 SAFE_RATE_RAD_S = float(np.deg2rad(0.5))  # body rate at which control goes safe; fleets.md 5.3
 LOST_LINK_DB = 60.0  # a terminal that does not point: far below any margin; assumption
 LOST_LINK_RAD = float(np.deg2rad(1.0))  # coarse pointing of a terminal follows the body this far
-ACQUISITION_S = 15.0  # fleets.md N1 (S24, S25); public
 
 
 class Broken(NamedTuple):
@@ -101,10 +100,8 @@ def with_restarts(state: FleetState, effects: FaultEffects, step_s: float) -> Fl
     )
 
 
-def with_faulted_links(
-    state: FleetState, fleet: Fleet, effects: FaultEffects, step_s: float
-) -> FleetState:
-    """Links less those that faults take, both ends alike, and 15 s to get one back.
+def with_faulted_links(state: FleetState, fleet: Fleet, effects: FaultEffects) -> FleetState:
+    """Links less those that faults take, both ends alike; they too must be acquired again.
 
     A link is lost when the losses of its two terminals eat its margin, between islands, and to a
     satellite that is not there. A body turned by more than 1 deg points no terminal.
@@ -121,8 +118,8 @@ def with_faulted_links(
     margin_db = link_margin_db(state.link_range_m, fleet.params)
     here = island[:, np.newaxis]
     cut = (island[far] != here) | (here < 0) | ((both_db > 0.0) & (margin_db < both_db))
-    waiting_s = np.maximum(state.link_acquire_s - step_s, 0.0)
-    acquire_s = np.where(cut & np.isfinite(state.link_range_m), ACQUISITION_S, waiting_s)
+    needed_s = fleet.params.link_acquire_s[:, np.newaxis]
+    acquire_s = np.where(cut & np.isfinite(state.link_range_m), needed_s, state.link_acquire_s)
     up = ~cut & (acquire_s <= 0.0)
     return replace(
         state,

@@ -163,6 +163,7 @@ def _network(values: Sequence[PresetValues], column: Column) -> Fields:
         "link_rate_bit_s": column("link_rate_gbps") * 1e9,
         "link_range_limit_m": column("link_range_limit_km") * 1000.0,
         "link_reference_range_m": column("link_reference_range_km") * 1000.0,
+        "link_acquire_s": column("link_acquire_s"),
         "ground_rate_bit_s": column("ground_rate_mbps") * 1e6,
         "ground_relayed": np.array([one.ground_relayed for one in values]),
     }

@@ -91,6 +91,26 @@ def link_range_m(
     return np.where(up, np.sqrt(square_m2), np.nan).T
 
 
+def next_acquire_s(
+    acquire_s: FloatArray,
+    range_m: FloatArray,
+    neighbour_index: IntArray,
+    params: FleetParams,
+    step_s: float,
+) -> FloatArray:
+    """Time until each link carries data again [s], (n, 4); 0 = it does, or there is none.
+
+    A link that geometry forbids (range_m nan) needs params.link_acquire_s of pointing and
+    tracking once it is possible again: 15 s to 60 s are published (fleets.md 2.1).
+    """
+    wanted = (neighbour_index >= 0) & (params.link_rate_bit_s > 0.0)[:, np.newaxis]
+    missing = wanted & np.isnan(range_m)
+    if not (missing.any() or acquire_s.any()):
+        return acquire_s
+    waiting_s = np.maximum(acquire_s - step_s, 0.0)
+    return np.where(missing, params.link_acquire_s[:, np.newaxis], waiting_s)
+
+
 def link_margin_db(range_m: FloatArray, params: FleetParams) -> FloatArray:
     """Free-space margin of each link [dB], (n, k): 20 log10(d_ref / d), 0 at the reference.
 

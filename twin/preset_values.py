@@ -67,6 +67,7 @@ class PresetValues(StrictModel):
     link_rate_gbps: float = _number(0, 1e6, "one link; 0 = none")
     link_range_limit_km: float = _number(0, 1e5, "line of sight or pointing limit")
     link_reference_range_km: float = _number(0, 1e5, "where the link margin is 0 dB")
+    link_acquire_s: float = _number(0, 3600, "until a lost link carries data again")
     ground_rate_mbps: float = _number(0, 1e8, "one pass, downlink")
     ground_relayed: bool = Field(description="through a relay constellation, at all times")
 

@@ -88,6 +88,7 @@ class FleetParams:
     link_rate_bit_s: FloatArray  # one inter-satellite link; 0 = none
     link_range_limit_m: FloatArray
     link_reference_range_m: FloatArray  # range at which the link margin is 0 dB
+    link_acquire_s: FloatArray  # pointing and tracking after an outage
     ground_rate_bit_s: FloatArray
     ground_relayed: BoolArray  # True: reaches the ground through a relay constellation at all times
 
@@ -196,7 +197,7 @@ class FleetState:
     ground_station_index: IntArray  # -1 = none in view
     ground_range_m: FloatArray
     link_range_m: FloatArray  # (n, 4), nan = no link
-    link_acquire_s: FloatArray  # (n, 4) seconds until a link dropped by a fault is reacquired
+    link_acquire_s: FloatArray  # (n, 4) seconds until a link that was lost is reacquired
     # accelerators, (m,) flattened in satellite order
     accel_down_s: FloatArray
     accel_uecc_count: IntArray

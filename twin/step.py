@@ -353,6 +353,10 @@ def _after_links(state: FleetState, tick: _Tick) -> FleetState:
     fleet, environment = tick.fleet, tick.environment
     closed = () if tick.broken is None else tick.broken.effects.closed_stations
     contact = network.ground_contact(environment, fleet.params, closed)
+    range_m = network.link_range_m(environment.position_teme_m, fleet.neighbour_index, fleet.params)
+    acquire_s = network.next_acquire_s(
+        state.link_acquire_s, range_m, fleet.neighbour_index, fleet.params, tick.step_s
+    )
     state = replace(
         state,
         ground_backlog_bit=network.next_backlog_bit(
@@ -364,10 +368,11 @@ def _after_links(state: FleetState, tick: _Tick) -> FleetState:
         ),
         ground_station_index=contact.station_index,
         ground_range_m=contact.range_m,
-        link_range_m=network.link_range_m(
-            environment.position_teme_m, fleet.neighbour_index, fleet.params
-        ),
+        link_range_m=range_m,
+        link_acquire_s=acquire_s,
     )
-    if tick.broken is None:
-        return state
-    return with_faulted_links(state, fleet, tick.broken.effects, tick.step_s)
+    if tick.broken is not None:
+        return with_faulted_links(state, fleet, tick.broken.effects)
+    if acquire_s.any():
+        state = replace(state, link_range_m=np.where(acquire_s > 0.0, np.nan, range_m))
+    return state
