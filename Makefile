@@ -14,7 +14,8 @@ help: ## Say what there is
 install: $(RUNTIME) ## Install what the twin needs into .venv; nothing else
 
 up: $(RUNTIME) ## Install, then start the twin with no servers and print the console's address
-	@exec $(BIN)/twin up $(ARGS)
+	@# At a terminal the twin is the foreground job: Ctrl-C is its own, and make sees its exit code.
+	@if [ -t 0 ]; then bash -mc '$(BIN)/twin up $(ARGS)'; else exec $(BIN)/twin up $(ARGS); fi
 
 test: $(DEV) debian ## Install what the tests need and run the whole suite
 	$(BIN)/pytest $(ARGS)

@@ -1,10 +1,12 @@
 """The processes of `twin up`: started together, watched, restarted, stopped in order.
 
 Children ignore the terminal's interrupt: the supervisor passes it on as SIGTERM in an order
-that lets the simulator drain before its broker and store go.
+that lets the simulator drain before its broker and store go. Brokers install a handler of their
+own, so the broker alone stands in another process group. Nothing outlives the supervisor.
 """
 
 import asyncio
+import ctypes
 import logging
 import os
 import signal
@@ -19,6 +21,8 @@ LOG = logging.getLogger(__name__)
 CONFIGURATION_EXIT = 78
 RESTARTS_LIMIT = 5
 RESTART_WINDOW_S = 60.0
+PR_SET_PDEATHSIG = 1  # prctl(2), Linux
+_LIBC = ctypes.CDLL(None)
 
 
 @dataclass
@@ -53,7 +57,8 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_ignore_interrupt,
+                preexec_fn=_prepare,
+                process_group=0 if self.name == "broker" else None,
             )
 
     def measure(self) -> None:
@@ -95,8 +100,10 @@ class Child:
             await self.start()
 
 
-def _ignore_interrupt() -> None:
+def _prepare() -> None:
+    """In the child before it runs: deaf to Ctrl-C, and ended if the supervisor is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def twin_command(*arguments: str) -> tuple[str, ...]:

@@ -53,6 +53,11 @@ class Watch:
 
     services: dict[str, dict[str, object]] = field(default_factory=dict)
 
+    def hear(self, service: str, state: dict[str, object]) -> None:
+        """Note what a service says; a last will has no counters and takes none away."""
+        name = service.partition("-")[0]
+        self.services[name] = self.services.get(name, {}) | state
+
     def count(self, service: str, counter: str) -> int:
         """A counter of a service; 0 if it has not spoken."""
         value = self.services.get(service, {}).get(counter, 0)
@@ -138,10 +143,9 @@ class Run:
             async for message in connection.messages():
                 message.acknowledge()
                 address = parse(message.topic)
-                if address is not None:
-                    name = address.leaf.partition("-")[0]
+                if address is not None and not message.retained:  # not of an earlier run
                     with suppress(orjson.JSONDecodeError):
-                        self.watch.services[name] = orjson.loads(message.payload)
+                        self.watch.hear(address.leaf, orjson.loads(message.payload))
 
         await keep_connected(self.stack.settings, f"up-{os.getpid()}", None, use)
 

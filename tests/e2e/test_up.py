@@ -82,7 +82,7 @@ def test_ctrl_c_stops_everything_within_5_s_and_exits_0(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     env = environment(tmp_path)
-    with started(env, "--summary", "none") as process:
+    with started(env, "--summary", "json") as process:
         until_stored(env, process)
         children = children_of(process.pid)
         assert len(children) == 5
@@ -91,12 +91,38 @@ def test_ctrl_c_stops_everything_within_5_s_and_exits_0(
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the whole group at once
         else:
             process.terminate()
-        process.communicate(timeout=30)
+        out, err = process.communicate(timeout=30)
         stopped_s = time.monotonic() - begun
     assert process.returncode == 0
+    summary = json.loads(out)
+    assert summary["interrupted"] is True
+    assert summary["frames_published"] > 0
+    assert summary["lost"] == 0
+    assert "Disconnected" not in err
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
     # 5 s is the promise on a free machine; a shared one may take twice that.
     assert stopped_s < 10.0
+
+
+def test_nothing_outlives_a_killed_supervisor(tmp_path: Path) -> None:
+    env = environment(tmp_path)
+    with started(env, "--summary", "none") as process:
+        until_stored(env, process)
+        children = children_of(process.pid)
+        process.kill()
+        process.communicate(timeout=10)
+        deadline = time.monotonic() + 30.0
+        while time.monotonic() < deadline and any(map(is_alive, children)):
+            os.sched_yield()
+    assert not [pid for pid in children if is_alive(pid)]
+
+
+def is_alive(pid: int) -> bool:
+    """True for a process that runs; one that has ended and waits to be reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_a_second_run_on_the_same_files_and_a_taken_address_are_refused(tmp_path: Path) -> None:
