@@ -1,14 +1,17 @@
-"""Build twin/data/trapped_protons.npz: NASA AP8 trapped protons as two look-up tables.
+"""Build twin/data/trapped_particles.npz: NASA AP8 protons and AE8 electrons as look-up tables.
 
 Run off-line, only when the table must change:  python scripts/build_trapped_table.py
-Needs the development dependency aep8 (IRBEM). About two minutes on one core.
+Needs the development dependency aep8 (IRBEM). About five minutes on one core.
 
 Two steps, because flux itself falls by decades between grid points while the magnetic
 coordinates are smooth: (altitude, latitude, longitude) -> (1/L, ln B/B0), then
-(L, ln B/B0) -> omnidirectional integral proton flux above 50 MeV.
-Both AP8 and its internal field (Jensen & Cain, epoch 1960, for solar minimum) are static, so
-the table does not depend on time; the drift of the South Atlantic Anomaly since then is
-applied when the table is read.
+(L, ln B/B0) -> omnidirectional integral flux, protons above 50 MeV, electrons above 1 MeV.
+The models and their internal fields (Jensen & Cain, epoch 1960; for protons at solar maximum
+GSFC 12/66, epoch 1970) are static, so the tables do not depend on time; the drift of the South
+Atlantic Anomaly since then is applied when a table is read.
+
+Values are stored on 65,536 levels, fluxes by their logarithm; levels are differenced along
+every axis, which is lossless and makes them small.
 """
 
 import json
@@ -24,20 +27,28 @@ from astropy.coordinates import EarthLocation
 from astropy.time import Time
 from numpy.typing import NDArray
 
-OUTPUT = Path(__file__).parents[1] / "twin" / "data" / "trapped_protons.npz"
-ENERGY_MEV = 50.0
+OUTPUT = Path(__file__).parents[1] / "twin" / "data" / "trapped_particles.npz"
+PROTON_ENERGY_MEV = 50.0
+ELECTRON_ENERGY_MEV = 1.0
 ALTITUDE_KM = np.arange(150.0, 2000.1, 50.0)
 LATITUDE_DEG = np.arange(-90.0, 90.1, 2.0)
 LONGITUDE_DEG = np.arange(-180.0, 180.1, 2.0)
-MCILWAIN_L = np.arange(1.0, 3.3001, 0.005)
-LN_FIELD_RATIO = np.arange(-0.01, 2.6001, 0.005)
-INVERSE_L_LIMIT = 1.25
-LN_FIELD_RATIO_LIMIT = (-0.1, 6.0)
+PROTON_L = np.arange(1.0, 3.3001, 0.005)
+PROTON_LN_RATIO = np.arange(-0.01, 2.6001, 0.005)
+ELECTRON_L = np.arange(1.0, 9.0001, 0.02)
+ELECTRON_LN_RATIO = np.arange(-0.01, 6.8001, 0.02)
+INVERSE_L_LIMIT = (0.0, 1.25)
+LN_RATIO_LIMIT = (-0.1, 7.5)
+LN_FLUX_LIMIT = (-1.0, 18.0)  # level 0 is no flux at all
+LEVELS = 65535
 
 
-def quantised(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint16]:
-    """Values clipped to [low, high] on 65,536 levels."""
-    return np.rint((np.clip(values, low, high) - low) / (high - low) * 65535.0).astype(np.uint16)
+def packed(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint16]:
+    """Values clipped to [low, high] on 65,536 levels, differenced along every axis mod 2^16."""
+    level = np.rint((np.clip(values, low, high) - low) / (high - low) * LEVELS).astype(np.uint16)
+    for axis in range(level.ndim):
+        level = np.diff(level, axis=axis, prepend=np.zeros_like(level.take([0], axis=axis)))
+    return level
 
 
 def magnetic_coordinates(model: aep8.Model) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -52,33 +63,55 @@ def magnetic_coordinates(model: aep8.Model) -> tuple[NDArray[np.float64], NDArra
         )
         good = (shell > 0.0) & (shell < 50.0) & (ratio > 0.0)
         inverse_l[i] = np.where(good, 1.0 / np.where(good, shell, 1.0), 0.0)
-        ln_ratio[i] = np.where(good, np.log(np.where(good, ratio, 1.0)), LN_FIELD_RATIO_LIMIT[1])
+        ln_ratio[i] = np.where(good, np.log(np.where(good, ratio, 1.0)), LN_RATIO_LIMIT[1])
         print(f"{altitude_km:6.0f} km", file=sys.stderr)
     return inverse_l, ln_ratio
 
 
-def flux_by_coordinates(model: aep8.Model) -> NDArray[np.float32]:
-    """Flux above ENERGY_MEV, cm-2 s-1, over (L, ln B/B0)."""
-    shell, ln_ratio = np.meshgrid(MCILWAIN_L, LN_FIELD_RATIO, indexing="ij")
-    flux = model.integral_flux_for_geomagnetic_coordinates(
-        shell, np.exp(ln_ratio), ENERGY_MEV * u.MeV
-    ).value
-    # AP8 leaves a step of 1 cm-2 s-1 at its edge (log10 flux below 0 counts as nothing).
-    return np.nan_to_num(flux, nan=0.0, posinf=0.0, neginf=0.0).clip(0.0).astype(np.float32)
+def ln_flux(
+    particle: str,
+    solar: str,
+    energy_mev: float,
+    axes: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """Logarithm of the flux above an energy, cm-2 s-1, over (L, ln B/B0); -inf where none."""
+    shell, ln_ratio = np.meshgrid(*axes, indexing="ij")
+    model = aep8.model(particle=particle, solar=solar)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        flux = model.integral_flux_for_geomagnetic_coordinates(
+            shell, np.exp(ln_ratio), energy_mev * u.MeV
+        ).value
+        flux = np.nan_to_num(flux, nan=0.0, posinf=0.0, neginf=0.0).clip(0.0)
+        # The models end at 1 cm-2 s-1 (log10 flux below 0 counts as nothing).
+        return np.log(flux)
 
 
 def main() -> None:
-    model = aep8.model(particle="p", solar="min")
-    inverse_l, ln_ratio = magnetic_coordinates(model)
+    tables: dict[str, NDArray[np.uint16]] = {}
+    for epoch, solar in ((1960, "min"), (1970, "max")):
+        model = aep8.model(particle="p", solar=solar)
+        inverse_l, ln_ratio = magnetic_coordinates(model)
+        tables[f"inverse_l_{epoch}"] = packed(inverse_l, *INVERSE_L_LIMIT)
+        tables[f"ln_ratio_{epoch}"] = packed(ln_ratio, *LN_RATIO_LIMIT)
+    for particle, name, energy_mev, axes in (
+        ("p", "proton", PROTON_ENERGY_MEV, (PROTON_L, PROTON_LN_RATIO)),
+        ("e", "electron", ELECTRON_ENERGY_MEV, (ELECTRON_L, ELECTRON_LN_RATIO)),
+    ):
+        for solar in ("min", "max"):
+            values = ln_flux(particle, solar, energy_mev, axes)
+            tables[f"ln_{name}_flux_{solar}"] = packed(values, *LN_FLUX_LIMIT)
     header = {
-        "content": "AP8MIN trapped protons, omnidirectional integral flux, cm-2 s-1",
-        "energy_mev": ENERGY_MEV,
-        "source": "Sawyer & Vette 1976, NSSDC/WDC-A-R&S 76-06; field Jensen & Cain 1962",
+        "content": "AP8 protons and AE8 electrons, omnidirectional integral flux, cm-2 s-1",
+        "proton_energy_mev": PROTON_ENERGY_MEV,
+        "electron_energy_mev": ELECTRON_ENERGY_MEV,
+        "source": "Sawyer & Vette 1976, NSSDC/WDC-A-R&S 76-06; Vette 1991, NSSDC/WDC-A-R&S 91-24;"
+        " fields Jensen & Cain 1962 and GSFC 12/66",
         "tool": f"aep8 {version('aep8')} (IRBEM), numpy {version('numpy')}",
         "command": "python scripts/build_trapped_table.py",
         "date": datetime.now(UTC).date().isoformat(),
         "inverse_l_limit": INVERSE_L_LIMIT,
-        "ln_field_ratio_limit": LN_FIELD_RATIO_LIMIT,
+        "ln_ratio_limit": LN_RATIO_LIMIT,
+        "ln_flux_limit": LN_FLUX_LIMIT,
     }
     OUTPUT.parent.mkdir(exist_ok=True)
     np.savez_compressed(
@@ -87,11 +120,11 @@ def main() -> None:
         altitude_km=ALTITUDE_KM,
         latitude_deg=LATITUDE_DEG,
         longitude_deg=LONGITUDE_DEG,
-        mcilwain_l=MCILWAIN_L,
-        ln_field_ratio=LN_FIELD_RATIO,
-        inverse_l_level=quantised(inverse_l, 0.0, INVERSE_L_LIMIT),
-        ln_field_ratio_level=quantised(ln_ratio, *LN_FIELD_RATIO_LIMIT),
-        flux_cm2_s=flux_by_coordinates(model),
+        proton_l=PROTON_L,
+        proton_ln_ratio=PROTON_LN_RATIO,
+        electron_l=ELECTRON_L,
+        electron_ln_ratio=ELECTRON_LN_RATIO,
+        **tables,
     )
     print(f"{OUTPUT.name}: {OUTPUT.stat().st_size / 1e6:.2f} MB")
 

@@ -2,11 +2,16 @@
 
 import re
 from datetime import UTC, datetime
+from typing import Annotated
 
 import typer
 
 Duration = float
 SECONDS_PER_UNIT = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+EpochOption = Annotated[
+    str | None,
+    typer.Option(help="Start of simulated time: `now` or ISO 8601 UTC. [default: the scenario's]"),
+]
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)?")
 
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
-from services.arguments import Duration, parse_duration
+from services.arguments import Duration, EpochOption, parse_duration
 from services.settings import host_and_port, load_settings
+from services.sky_commands import sky_app
 from twin.errors import TwinError
 
 if TYPE_CHECKING:
@@ -53,10 +54,6 @@ ForOption = Annotated[
     typer.Option(
         "--for", parser=parse_duration, help="Stop after this simulated time: 60s, 10m, 2h."
     ),
-]
-EpochOption = Annotated[
-    str | None,
-    typer.Option(help="Start of simulated time: `now` or ISO 8601 UTC. [default: the scenario's]"),
 ]
 
 
@@ -194,6 +191,7 @@ def check(
 
 
 presets_app = typer.Typer(no_args_is_help=False, invoke_without_command=True)
+app.add_typer(sky_app)
 app.add_typer(
     presets_app, name="presets", help="List the presets and where their numbers come from."
 )

@@ -1,15 +1,24 @@
-"""What surrounds every satellite at an instant: place, Sun, shadow, Earth's light, protons."""
+"""What surrounds every satellite: place, Sun, shadow, Earth's light, particles, thin air."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from sgp4.api import Satrec
 
 from twin.clock import gmst_rad
 from twin.constants import ASTRONOMICAL_UNIT_M, EARTH_MEAN_RADIUS_M
+from twin.cosmic_rays import (
+    cutoff_rigidity_gv,
+    gcr_flux_cm2_s,
+    lowered_inverse_l,
+    open_sky_frac,
+)
+from twin.drag import air_density_kg_m3
 from twin.eclipse import sunlit_frac
 from twin.geometry import (
+    GeodeticPoint,
     beta_angle_rad,
     geodetic_point,
     local_solar_time_h,
@@ -17,13 +26,24 @@ from twin.geometry import (
     sun_vector,
 )
 from twin.orbit import Orbits
-from twin.radiation import proton_flux_cm2_s
+from twin.solar_particles import spe_flux_cm2_s
+from twin.space_weather import SpaceWeather, SpaceWeatherNow, space_weather_at
 from twin.state import BoolArray, Environment, FloatArray, IntArray
+from twin.trapped import (
+    FIELD_1960,
+    FIELD_1970,
+    electron_flux_at,
+    magnetic_columns,
+    magnetic_place,
+    proton_flux_at,
+    saa_drift_rad,
+    shell_inverse_l,
+)
 
 
 @dataclass(frozen=True)
 class EnvironmentSettings:
-    """The Sun and the Earth as sources of heat."""
+    """The Sun and the Earth as sources of heat and of particles."""
 
     # Kopp & Lean 2011, GRL 38, L01706 (1360.8 +- 0.5, solar minimum); public
     solar_constant_w_m2: float = 1361.0
@@ -31,7 +51,8 @@ class EnvironmentSettings:
     earth_ir_w_m2: float = 237.0
     # same, global mean; single scenes 0.1-0.5; public
     albedo_frac: float = 0.30
-    oblate_shadow: bool = True
+    oblate_shadow: bool = True  # False: a sphere of the equatorial radius, as other tools have it
+    space_weather: SpaceWeather = field(default_factory=SpaceWeather)
 
 
 class EnvironmentModel:
@@ -59,6 +80,7 @@ class EnvironmentModel:
         lit = sunlit_frac(position, sun.unit, sun.distance_m, self._settings.oblate_shadow)
         irradiance = solar_irradiance_w_m2(sun.distance_m, self._settings.solar_constant_w_m2)
         view = earth_view_frac(position)
+        now = space_weather_at(self._settings.space_weather, elapsed_s)
         return Environment(
             elapsed_s=elapsed_s,
             position_teme_m=position,
@@ -79,8 +101,39 @@ class EnvironmentModel:
                 self._settings.albedo_frac,
             ),
             earth_ir_flux_w_m2=self._settings.earth_ir_w_m2 * view,
-            proton_flux_cm2_s=proton_flux_cm2_s(*point),
+            air_density_kg_m3=air_density_kg_m3(point.altitude_m, now.density_frac),
+            s_level=np.full(len(self._orbits), now.s_level),
+            g_level=np.full(len(self._orbits), now.g_level),
+            **self._particles(elapsed_s, point, view, now),
         )
+
+    def _particles(
+        self, elapsed_s: float, point: GeodeticPoint, view: FloatArray, now: SpaceWeatherNow
+    ) -> dict[str, Any]:
+        """Fluxes of particles, (n,): trapped ones on the drifted map, others by the cutoff."""
+        weather, unix_s = self._settings.space_weather, self._epoch_unix_s + elapsed_s
+        columns, east = magnetic_columns(point.latitude_rad, point.altitude_m), point.longitude_rad
+        electron_place = magnetic_place(columns, east, saa_drift_rad(unix_s, FIELD_1960))
+        proton_place = electron_place
+        if weather.solar_cycle == "max":
+            proton_place = magnetic_place(
+                columns, east, saa_drift_rad(unix_s, FIELD_1970), FIELD_1970
+            )
+        inverse_l, sky = shell_inverse_l(columns, east), open_sky_frac(view)
+        if now.cutoff_lowering_rad > 0.0:
+            inverse_l = lowered_inverse_l(inverse_l, now.cutoff_lowering_rad)
+        cutoff_gv = cutoff_rigidity_gv(inverse_l)
+        return {
+            "proton_flux_cm2_s": proton_flux_at(
+                proton_place, point.altitude_m, weather.solar_cycle
+            ),
+            "electron_flux_cm2_s": electron_flux_at(
+                electron_place, point.altitude_m, weather.solar_cycle
+            ),
+            "gcr_flux_cm2_s": gcr_flux_cm2_s(inverse_l, sky, weather.potential_mv),
+            "spe_flux_cm2_s": spe_flux_cm2_s(cutoff_gv, sky, now.solar_particle_pfu),
+            "cutoff_gv": cutoff_gv,
+        }
 
     def error_codes(self, elapsed_s: float) -> IntArray:
         """SGP4 error code per satellite around an instant, (n,); 0 = propagates (see Orbits)."""

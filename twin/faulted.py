@@ -4,14 +4,17 @@ Every function gives back its arguments unchanged, bit by bit, under neutral eff
 """
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from twin import attitude, coolant
 from twin.constants import EARTH_EQUATOR_RADIUS_M
+from twin.cosmic_rays import open_sky_frac
+from twin.environment import earth_view_frac
 from twin.fault_effects import FaultEffects
 from twin.network import link_margin_db
+from twin.solar_particles import s_level, spe_flux_cm2_s
 from twin.state import (
     BoolArray,
     Environment,
@@ -183,7 +186,20 @@ def _broken_environment(environment: Environment, effects: FaultEffects) -> Envi
         sunlit_frac=sunlit,
         solar_flux_w_m2=np.where(dark, 0.0, environment.solar_flux_w_m2),
         proton_flux_cm2_s=environment.proton_flux_cm2_s + effects.proton_added_cm2_s,
+        air_density_kg_m3=environment.air_density_kg_m3 * effects.drag_gain,
+        **_solar_protons(environment, effects.solar_proton_pfu),
     )
+
+
+def _solar_protons(environment: Environment, pfu: FloatArray) -> dict[str, Any]:
+    if not pfu.any():
+        return {}
+    sky = open_sky_frac(earth_view_frac(environment.position_teme_m))
+    added = spe_flux_cm2_s(environment.cutoff_gv, sky, pfu)
+    return {
+        "spe_flux_cm2_s": environment.spe_flux_cm2_s + added,
+        "s_level": np.maximum(environment.s_level, s_level(pfu)),
+    }
 
 
 def in_season_shadow(environment: Environment, season_beta_rad: FloatArray) -> BoolArray:

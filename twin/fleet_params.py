@@ -8,13 +8,13 @@ import numpy as np
 from twin.constants import CELSIUS_ZERO_K
 from twin.preset_library import AcceleratorProfile, accelerator_profiles
 from twin.preset_values import PresetValues
+from twin.shielding import shield_dose_frac, shield_electron_rad_cm2, shield_spe_frac
 from twin.sizing import (
     HEATER_W_PER_WH,
     battery_resistance_ohm,
     chain_drop_k,
     conductances,
     heat_capacities_j_k,
-    shield_dose_frac,
 )
 from twin.state import FleetParams, FloatArray
 from twin.thermal import BUS_TO_RADIATOR_FRAC, equilibrium_temp_k
@@ -81,7 +81,7 @@ def _payload(
     idle_w = np.array([float(one.idle_w.value) for one in profiles])
     speed = np.array([float(one.tokens_per_s.value) for one in profiles])
     tdp_w = np.array([float(one.tdp_w.value) for one in profiles])
-    shield = [shield_dose_frac(one.shield_mm_al) for one in values]
+    shields_mm = [one.shield_mm_al for one in values]
     return {
         "accel_count": np.array([one.accel_count for one in values], dtype=np.int64),
         "accel_power_limit_w": limit_w,
@@ -97,7 +97,9 @@ def _payload(
         "checkpoint_interval_s": column("checkpoint_interval_s"),
         # a capped part is taken as slower in proportion to its cap; assumption
         "tokens_per_accel_s": speed * np.minimum(limit_w / tdp_w, 1.0),
-        "shield_dose_frac": np.array(shield),
+        "shield_dose_frac": np.array([shield_dose_frac(mm) for mm in shields_mm]),
+        "shield_spe_frac": np.array([shield_spe_frac(mm) for mm in shields_mm]),
+        "shield_electron_rad_cm2": np.array([shield_electron_rad_cm2(mm) for mm in shields_mm]),
         "see_sensitivity_frac": np.array([float(p.see_sensitivity_frac.value) for p in profiles]),
         "sel_per_accel_year": column("sel_per_accel_year"),
         "hard_fail_per_accel_year": column("hard_fail_per_accel_year"),

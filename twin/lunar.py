@@ -20,6 +20,7 @@ from twin.constants import (
     STEFAN_BOLTZMANN_W_M2_K4,
     SUN_RADIUS_M,
 )
+from twin.cosmic_rays import SOLAR_MINIMUM_MV, gcr_flux_cm2_s
 from twin.geometry import sun_vector
 from twin.site_presets import LunarSite
 from twin.state import Environment, FloatArray
@@ -45,7 +46,8 @@ class LunarEnvironmentModel:
         The Sun's elevation h follows sin h = cos(latitude) cos(hour angle); the hour angle is
         -180 deg + 360 deg x phase + longitude, phase 0 at new Moon, when the far side has noon.
         Regolith below: T = T_night + (T_day - T_night) max(0, sin h)^(1/4), radiating as a grey
-        plate; cells track the Sun. No trapped protons at the Moon's distance.
+        plate; cells track the Sun. No trapped particles at the Moon's distance;
+        cosmic rays without a cutoff over half the sky, at solar minimum.
         """
         latitude, longitude = self._column("latitude_deg"), self._column("longitude_deg")
         sine = sun_elevation_sine(latitude, longitude, self.epoch_unix_s + elapsed_s)
@@ -74,6 +76,13 @@ class LunarEnvironmentModel:
             albedo_flux_w_m2=self._column("regolith_albedo") * irradiance * np.maximum(sine, 0.0),
             earth_ir_flux_w_m2=emitted,
             proton_flux_cm2_s=zero,
+            electron_flux_cm2_s=zero,
+            gcr_flux_cm2_s=gcr_flux_cm2_s(zero, zero + 1.0, SOLAR_MINIMUM_MV),
+            spe_flux_cm2_s=zero,
+            cutoff_gv=zero,
+            air_density_kg_m3=zero,
+            s_level=zero.astype(np.int64),
+            g_level=zero.astype(np.int64),
         )
 
     def _column(self, name: str) -> FloatArray:

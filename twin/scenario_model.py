@@ -1,19 +1,67 @@
 """What a scenario file may say, key by key, in operators' units, with its bounds."""
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
 from twin.elements import FORMATS
 from twin.environment import EnvironmentSettings
 from twin.orbit_spec import ORBIT_NAMES, ORBIT_RANGES, OrbitSpec
 from twin.preset_library import list_presets, unknown_preset
 from twin.preset_values import PresetValues, StrictModel, allowed_ranges
+from twin.space_weather import EventKind, SpaceWeather, SpaceWeatherEvent
 
 _ID_PATTERN: Final = r"^[A-Za-z][A-Za-z0-9_]*$"
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
+EVENT_LEVELS: Final = {
+    "spe": ("S1", "S2", "S3", "S4", "S5"),
+    "storm": ("G1", "G2", "G3", "G4", "G5"),
+}
+"""Kinds of space-weather events and NOAA's levels of each."""
+
+
+class EventKeys(StrictModel):
+    """A solar particle event or a geomagnetic storm, by NOAA's scales."""
+
+    kind: str
+    level: str
+    start_h: float = Field(ge=-8760, le=87_600)
+    duration_h: float = Field(gt=0, le=720)
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in EVENT_LEVELS:
+            raise ValueError(f"unknown kind {value!r}; allowed: {', '.join(EVENT_LEVELS)}")
+        return value
+
+    @field_validator("level")
+    @classmethod
+    def _on_its_scale(cls, value: str, info: ValidationInfo) -> str:
+        kind = info.data.get("kind")
+        if kind is not None and value not in EVENT_LEVELS[kind]:
+            allowed = ", ".join(EVENT_LEVELS[kind])
+            raise ValueError(f"{value!r} is not a level of {kind}; allowed: {allowed}")
+        return value
+
+    def event(self) -> SpaceWeatherEvent:
+        """The same in SI."""
+        kind: EventKind = "spe" if self.kind == "spe" else "storm"
+        return SpaceWeatherEvent(
+            kind, int(self.level[1]), self.start_h * 3600.0, self.duration_h * 3600.0
+        )
+
+
+class SpaceWeatherKeys(StrictModel):
+    """The Sun's phase and what it throws; meaning and sources in twin.space_weather."""
+
+    solar_cycle: Literal["min", "max"] = "min"
+    phi_mv: float | None = Field(default=None, ge=100, le=2000)
+    density_frac: float = Field(default=1.0, ge=0.05, le=20)
+    cutoff_lowering: bool = False
+    events: list[EventKeys] = Field(default_factory=list, max_length=200)
 
 
 class EnvironmentKeys(StrictModel):
@@ -22,10 +70,25 @@ class EnvironmentKeys(StrictModel):
     solar_w_m2: float = Field(default=1361.0, ge=0, le=2000)
     earth_ir_w_m2: float = Field(default=237.0, ge=0, le=500)
     albedo_frac: float = Field(default=0.30, ge=0, le=1)
+    shadow: Literal["oblate", "spherical"] = "oblate"
+    space_weather: SpaceWeatherKeys = SpaceWeatherKeys()
 
     def settings(self) -> EnvironmentSettings:
         """The same as the environment model takes them."""
-        return EnvironmentSettings(self.solar_w_m2, self.earth_ir_w_m2, self.albedo_frac)
+        sun = self.space_weather
+        return EnvironmentSettings(
+            self.solar_w_m2,
+            self.earth_ir_w_m2,
+            self.albedo_frac,
+            oblate_shadow=self.shadow == "oblate",
+            space_weather=SpaceWeather(
+                solar_cycle=sun.solar_cycle,
+                modulation_mv=sun.phi_mv,
+                density_frac=sun.density_frac,
+                lowers_cutoff=sun.cutoff_lowering,
+                events=tuple(one.event() for one in sun.events),
+            ),
+        )
 
 
 class ElementsKeys(StrictModel):
@@ -110,6 +173,8 @@ def utc_text(epoch_unix_s: float) -> str:
 def _names() -> dict[str, list[str]]:
     models: dict[str, type[BaseModel]] = {
         "environment": EnvironmentKeys,
+        "space_weather": SpaceWeatherKeys,
+        "events": EventKeys,
         "elements": ElementsKeys,
         "fleet": Group,
         "overrides": PresetValues,
@@ -120,7 +185,15 @@ def _names() -> dict[str, list[str]]:
 
 def _ranges() -> dict[str, str]:
     found = dict(ORBIT_RANGES)
-    for model in (ScenarioKeys, EnvironmentKeys, ElementsKeys, Group, PresetValues):
+    for model in (
+        ScenarioKeys,
+        EnvironmentKeys,
+        SpaceWeatherKeys,
+        EventKeys,
+        ElementsKeys,
+        Group,
+        PresetValues,
+    ):
         found.update(allowed_ranges(model))
     return found
 

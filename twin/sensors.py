@@ -17,10 +17,10 @@ from twin.constants import (
     EARTH_GM_M3_S2,
     SECONDS_PER_DAY,
 )
+from twin.drag import sma_decay_m_s
 from twin.network import link_margin_db, one_way_delay_s
 from twin.noise import derived_keys, normal
 from twin.power_ahead import eclipse_end_soc_frac
-from twin.radiation import in_saa
 from twin.state import (
     SEE_KINDS,
     THERMAL_NODES,
@@ -32,6 +32,7 @@ from twin.state import (
     IntArray,
     KeyArray,
 )
+from twin.trapped import in_saa
 from twin.upsets import accelerator_rows, accelerators_up_count
 from twin.workload import goodput_frac, tokens_per_s
 
@@ -61,7 +62,7 @@ def bus_telemetry(rows: IntArray, seen: Snapshot, seq: int) -> tuple[FloatArray,
     seq: number of this report since the epoch.
     """
     fleet, state, environment = seen.fleet, seen.state, seen.environment
-    values = _orbit(rows, environment)
+    values = _orbit(rows, fleet.params, environment)
     values |= _power(rows, fleet, state, environment)
     values |= _thermal(rows, fleet, state)
     values |= _radiation(rows, environment, state)
@@ -138,9 +139,15 @@ def _throttle_reasons(
     return REASON_THERMAL * hot.astype(np.float64) + REASON_POWER_CAP * capped.astype(np.float64)
 
 
-def _orbit(rows: IntArray, environment: Environment) -> dict[str, FloatArray]:
+def _orbit(rows: IntArray, params: FleetParams, environment: Environment) -> dict[str, FloatArray]:
     radius_m = np.linalg.norm(environment.position_teme_m[rows], axis=1)
     speed_m_s = np.linalg.norm(environment.velocity_teme_m_s[rows], axis=1)
+    decay_m_s = sma_decay_m_s(
+        environment.position_teme_m[rows],
+        environment.velocity_teme_m_s[rows],
+        environment.air_density_kg_m3[rows],
+        params.drag_area_m2[rows] / params.mass_kg[rows],
+    )
     vis_viva_per_m = 2.0 / radius_m - speed_m_s**2 / EARTH_GM_M3_S2
     return {
         "orb_lat_deg": np.degrees(environment.latitude_rad[rows]),
@@ -148,6 +155,7 @@ def _orbit(rows: IntArray, environment: Environment) -> dict[str, FloatArray]:
         "orb_alt_km": environment.altitude_m[rows] / 1e3,
         "orb_speed_km_s": speed_m_s / 1e3,
         "orb_sma_km": 1e-3 / vis_viva_per_m,
+        "orb_sma_decay_m_day": decay_m_s * SECONDS_PER_DAY,
         "orb_beta_deg": np.degrees(environment.beta_rad[rows]),
         "orb_sunlit_frac": environment.sunlit_frac[rows],
         "orb_solar_w_m2": environment.solar_flux_w_m2[rows],
@@ -225,6 +233,12 @@ def _radiation(
     kind = {name: events[:, index] for index, name in enumerate(SEE_KINDS)}
     return {
         "rad_proton_flux_cm2_s": environment.proton_flux_cm2_s[rows],
+        "rad_electron_flux_cm2_s": environment.electron_flux_cm2_s[rows],
+        "rad_gcr_flux_cm2_s": environment.gcr_flux_cm2_s[rows],
+        "rad_spe_flux_cm2_s": environment.spe_flux_cm2_s[rows],
+        "rad_cutoff_gv": environment.cutoff_gv[rows],
+        "swx_s_level": environment.s_level[rows].astype(np.float64),
+        "swx_g_level": environment.g_level[rows].astype(np.float64),
         "rad_dose_rate_rad_day": state.dose_rate_rad_s[rows] * SECONDS_PER_DAY,
         "rad_tid_rad": state.dose_rad[rows],
         "see_uecc_count": kind["hbm_uecc"],

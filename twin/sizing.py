@@ -5,7 +5,6 @@ capacities from masses and powers; battery resistance from the sag at 1 C. The r
 assumptions unless a source is named; each is one function.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,10 +35,6 @@ NOMINAL_CELL_V: Final = 3.6  # lithium-ion, nominal
 HEATER_W_PER_WH: Final = 0.01  # assumption: battery heater
 BATTERY_ROUND_TRIP_FRAC: Final = 0.90  # assumption: charger, cells and discharge converter
 CONVERTER_FRAC: Final = 0.95  # assumption: array to bus, the default of every preset
-
-_SHIELD_MM: Final = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0)
-_SHIELD_RAD_YEAR: Final = (1897.0, 704.0, 341.0, 109.0, 45.0, 33.0)
-"""ISS orbit, AP8MIN + AE8MAX, SHIELDOSE-2 through SPENVIS: total dose behind aluminium."""
 
 
 @dataclass(frozen=True)
@@ -113,22 +108,6 @@ def battery_resistance_ohm(cells_in_series_count: int, battery_wh: float) -> flo
     """Resistance of the string from SAG_FRAC_AT_1C: R = s U^2 / P(1 C); 1 ohm without battery."""
     nominal_v = NOMINAL_CELL_V * cells_in_series_count
     return SAG_FRAC_AT_1C * nominal_v**2 / battery_wh if battery_wh > 0 else 1.0
-
-
-def shield_dose_frac(shield_mm_al: float) -> float:
-    """Dose behind a shield over the dose behind 10 mm of aluminium, log-log interpolation.
-
-    Table: SPENVIS (ISS orbit), valid 1 to 20 mm; held at the ends. Electrons rule below 5 mm.
-    """
-    logs = [math.log(thickness) for thickness in _SHIELD_MM]
-    at = min(max(math.log(shield_mm_al), logs[0]), logs[-1])
-    upper = next(index for index, value in enumerate(logs) if at <= value + 1e-12)
-    lower = max(upper - 1, 0)
-    if upper == lower:
-        return _SHIELD_RAD_YEAR[0] / _SHIELD_RAD_YEAR[4]
-    share = (at - logs[lower]) / (logs[upper] - logs[lower])
-    below, above = math.log(_SHIELD_RAD_YEAR[lower]), math.log(_SHIELD_RAD_YEAR[upper])
-    return math.exp(below + share * (above - below)) / _SHIELD_RAD_YEAR[4]
 
 
 def sustained_load_w(

@@ -80,7 +80,9 @@ class FleetParams:
     heater_power_w: FloatArray  # battery heater
     coolant_kg: FloatArray  # in the loop; up to 2 kg it is heat pipes, which have no pump
     # radiation
-    shield_dose_frac: FloatArray  # dose behind this shield over dose behind 10 mm Al
+    shield_dose_frac: FloatArray  # trapped-proton dose behind this shield over 10 mm Al
+    shield_spe_frac: FloatArray  # same for solar protons
+    shield_electron_rad_cm2: FloatArray  # dose behind it per trapped electron above 1 MeV
     see_sensitivity_frac: FloatArray  # technology factor on the Trillium cross-sections
     sel_per_accel_year: FloatArray
     hard_fail_per_accel_year: FloatArray
@@ -138,6 +140,13 @@ class Environment:
     albedo_flux_w_m2: FloatArray  # on a nadir-facing plate
     earth_ir_flux_w_m2: FloatArray  # on a nadir-facing plate
     proton_flux_cm2_s: FloatArray  # trapped, above 50 MeV, omnidirectional integral
+    electron_flux_cm2_s: FloatArray  # trapped, above 1 MeV, same
+    gcr_flux_cm2_s: FloatArray  # cosmic-ray protons above the cutoff, omnidirectional
+    spe_flux_cm2_s: FloatArray  # solar protons above 50 MeV that get in, omnidirectional
+    cutoff_gv: FloatArray  # vertical geomagnetic cutoff
+    air_density_kg_m3: FloatArray
+    s_level: IntArray  # NOAA solar radiation storm, 0-5
+    g_level: IntArray  # NOAA geomagnetic storm, 0-5
 
 
 @dataclass(frozen=True)

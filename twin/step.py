@@ -201,20 +201,19 @@ def _phase_frac(fleet: Fleet) -> FloatArray:
 
 def _after_events(state: FleetState, tick: _Tick) -> FleetState:
     fleet, params, step_s, seed = tick.fleet, tick.fleet.params, tick.step_s, tick.seed
-    flux = tick.environment.proton_flux_cm2_s
     before = radiation.Hazard(
         state.see_hazard_count,
         state.see_threshold_count,
         state.see_event_count,
         state.see_event_count,
     )
-    rate_per_s = radiation.see_rate_per_s(flux, params)
+    rate_per_s = radiation.see_rate_per_s(tick.environment, params)
     rate_per_s[:, UECC] *= memory_error_gain(state.dose_rad)
     if tick.broken is not None:
         has_accel = (params.accel_count > 0)[:, np.newaxis]
         rate_per_s = rate_per_s + tick.broken.effects.event_rate_per_s * has_accel
     hazard = radiation.advance_hazard(before, rate_per_s, step_s, seed, fleet.satellite_key)
-    dose_rate_rad_s = radiation.dose_rate_rad_s(flux, params.shield_dose_frac)
+    dose_rate_rad_s = radiation.dose_rate_rad_s(tick.environment, params)
     state = replace(
         aged_outages(state, step_s),
         dose_rate_rad_s=dose_rate_rad_s,

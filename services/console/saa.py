@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from services.console.feed import LiveFleet
-from twin.radiation import SAA_FLUX_CM2_S, proton_flux_cm2_s
 from twin.state import FloatArray
+from twin.trapped import SAA_FLUX_CM2_S, proton_flux_cm2_s
 
 FluxModel = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
 """Trapped-proton flux [1/cm2/s] from latitude [rad], longitude [rad] and altitude [m]."""

@@ -1,10 +1,10 @@
 """Events depend on the integrated hazard only: not on the step, the shard or the kind's row."""
 
-from dataclasses import fields
-from types import SimpleNamespace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+from factories import make_environment
 
 from twin.noise import satellite_keys
 from twin.radiation import (
@@ -15,7 +15,7 @@ from twin.radiation import (
     initial_hazard,
     see_rate_per_s,
 )
-from twin.state import SEE_KINDS, FleetParams
+from twin.state import SEE_KINDS, Environment, FleetParams
 
 KEYS = satellite_keys([f"SAT_{i}" for i in range(300)])
 SPAN_S = 3600.0
@@ -77,30 +77,55 @@ def _params(**given: float) -> FleetParams:
     return FleetParams(**values)  # type: ignore[arg-type]
 
 
+def _fluxes(**given: float) -> Environment:
+    around = make_environment(0.0, 1)
+    none = dict.fromkeys(("proton", "electron", "gcr", "spe"), 0.0) | given
+    return replace(around, **{f"{k}_flux_cm2_s": np.array([v]) for k, v in none.items()})
+
+
+ONE = {
+    "accel_count": 1,
+    "shield_dose_frac": 1.0,
+    "shield_spe_frac": 1.0,
+    "see_sensitivity_frac": 1.0,
+}
+
+
 def test_law_rates_per_chip_year_at_150_rad_are_the_published_ones() -> None:
     # arXiv:2511.19468 v2: SDC 8.8, UECC 3.4, SEFI 0.03, host CPU 0.33, host RAM 0.375.
     year_s = 31_557_600.0
-    flux = np.array([150.0 / year_s * 7.9e6])
-    params = _params(
-        accel_count=1, shield_dose_frac=1.0, see_sensitivity_frac=1.0, sel_per_accel_year=0.5
-    )
-    yearly = dict(zip(SEE_KINDS, see_rate_per_s(flux, params)[0] * year_s, strict=True))
+    around = _fluxes(proton=150.0 / year_s * 7.9e6)
+    params = _params(**ONE, sel_per_accel_year=0.5)
+    yearly = dict(zip(SEE_KINDS, see_rate_per_s(around, params)[0] * year_s, strict=True))
     published = {"sdc": 8.8, "hbm_uecc": 3.4, "accel_sefi": 0.03, "host_cpu_sefi": 0.333}
     published |= {"host_ram_sefi": 0.375, "sel": 0.5, "hard_fail": 0.0}
     for kind, value in published.items():
         assert yearly[kind] == pytest.approx(value, rel=0.01), kind
-    assert dose_rate_rad_s(flux, np.ones(1))[0] * year_s == pytest.approx(150.0)
+    assert dose_rate_rad_s(around, params)[0] * year_s == pytest.approx(150.0)
 
 
-def test_law_shield_and_number_scale_the_rates() -> None:
-    flux = np.array([1000.0])
-    one = SimpleNamespace(accel_count=1, shield_dose_frac=1.0, see_sensitivity_frac=1.0)
-    base = see_rate_per_s(flux, _params(**vars(one)))[0]
-    thin = see_rate_per_s(flux, _params(**{**vars(one), "shield_dose_frac": 40.0}))[0]
-    thick = see_rate_per_s(flux, _params(**{**vars(one), "shield_dose_frac": 0.5}))[0]
-    many = see_rate_per_s(flux, _params(**{**vars(one), "accel_count": 72}))[0]
+@pytest.mark.parametrize(
+    ("particle", "shield"), [("proton", "shield_dose_frac"), ("spe", "shield_spe_frac")]
+)
+def test_law_shield_and_number_scale_the_rates(particle: str, shield: str) -> None:
+    around = _fluxes(**{particle: 1000.0})
+    base = see_rate_per_s(around, _params(**ONE))[0]
+    thin = see_rate_per_s(around, _params(**{**ONE, shield: 40.0}))[0]
+    thick = see_rate_per_s(around, _params(**{**ONE, shield: 0.5}))[0]
+    many = see_rate_per_s(around, _params(**{**ONE, "accel_count": 72}))[0]
+    assert base[0] > 0.0
     assert np.allclose(thin, base)
     assert np.allclose(thick, 0.5 * base)
     assert np.allclose(many[:3], 72.0 * base[:3])
     assert np.allclose(many[3:5], 9.0 * base[3:5])
     assert host_count(np.array([0, 1, 8, 9, 72])).tolist() == [0, 1, 1, 2, 9]
+
+
+def test_law_dose_adds_up_over_the_kinds_of_particles() -> None:
+    params = _params(**ONE, shield_electron_rad_cm2=1e-9)
+    kinds = {"proton": 40.0, "electron": 3000.0, "gcr": 0.5, "spe": 100.0}
+    single = [dose_rate_rad_s(_fluxes(**{k: v}), params)[0] for k, v in kinds.items()]
+    assert min(single) > 0.0
+    assert dose_rate_rad_s(_fluxes(**kinds), params)[0] == pytest.approx(sum(single))
+    # Electrons give dose and no events.
+    assert see_rate_per_s(_fluxes(electron=1e6), params)[0, :5].tolist() == [0.0] * 5

@@ -24,7 +24,7 @@ from services.console.spec import STRIPS
 from services.console.stream import Pictures, follow, resume_from
 from services.store import StoreUnavailableError
 from twin.channels import ACCEL_CHANNELS, BUS_CHANNELS, by_name
-from twin.radiation import SAA_FLUX_CM2_S
+from twin.trapped import SAA_FLUX_CM2_S
 
 COUNT = 5
 GZIP_LIMIT_BYTES = 120_000

@@ -1,120 +1,122 @@
-"""Trapped protons against AP8 itself, dose against published figures, events against Poisson."""
+"""Dose against published figures, events against Poisson."""
 
-import aep8
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
-from astropy import units as u
-from astropy.coordinates import EarthLocation
-from astropy.time import Time
 from satellites import EPOCH_UNIX_S, circular
 from scipy import stats
 
-from twin.environment import EnvironmentModel
+from twin.environment import EnvironmentModel, EnvironmentSettings
 from twin.noise import satellite_keys
-from twin.radiation import (
-    SAA_DRIFT_RAD,
-    advance_hazard,
-    dose_rate_rad_s,
-    in_saa,
-    initial_hazard,
-    proton_flux_cm2_s,
-    trapped_proton_table,
-)
-from twin.state import SEE_KINDS
+from twin.radiation import advance_hazard, dose_rate_rad_s, initial_hazard, see_rate_per_s
+from twin.shielding import shield_dose_frac, shield_electron_rad_cm2, shield_spe_frac
+from twin.space_weather import SpaceWeather, SpaceWeatherEvent
+from twin.state import SEE_KINDS, FleetParams
 
 YEAR_S = 31_557_600.0
+DAY_S = 86_400.0
+SHIELDS_MM = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0)
 
 
-def _ap8(latitude_rad: np.ndarray, longitude_rad: np.ndarray, altitude_m: np.ndarray) -> np.ndarray:
-    model = aep8.model(particle="p", solar="min")
-    place = EarthLocation.from_geodetic(
-        longitude_rad * u.rad, latitude_rad * u.rad, altitude_m * u.m
-    )
-    shell, ratio = model.geomagnetic_coordinates(place, Time("2016-01-01"))
-    with np.errstate(invalid="ignore"):  # the model's own, on open field lines
-        flux = model.integral_flux_for_geomagnetic_coordinates(shell, ratio, 50.0 * u.MeV).value
-    return np.nan_to_num(flux)
+def _shielded(shields_mm: list[float]) -> FleetParams:
+    count = len(shields_mm)
+    blank = {f.name: np.zeros(count) for f in fields(FleetParams)}
+    shields = {
+        "accel_count": np.ones(count, dtype=np.int64),
+        "see_sensitivity_frac": np.ones(count),
+        "shield_dose_frac": np.array([shield_dose_frac(mm) for mm in shields_mm]),
+        "shield_spe_frac": np.array([shield_spe_frac(mm) for mm in shields_mm]),
+        "shield_electron_rad_cm2": np.array([shield_electron_rad_cm2(mm) for mm in shields_mm]),
+    }
+    return FleetParams(**blank | shields)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("altitude_km", "inclination_deg", "mean_cm2_s"),
-    [(420.0, 51.6, 9.6), (550.0, 53.0, 27.0), (650.0, 98.0, 40.0), (1200.0, 88.0, None)],
-)
-def test_val_flux_against_ap8_along_orbits(
-    altitude_km: float, inclination_deg: float, mean_cm2_s: float | None
-) -> None:
-    generator = np.random.default_rng(5)
-    around = generator.uniform(0.0, 2.0 * np.pi, 12_000)
-    latitude = np.arcsin(np.sin(np.radians(inclination_deg)) * np.sin(around))
-    longitude = generator.uniform(-np.pi, np.pi, around.size)
-    altitude = altitude_km * 1e3 + generator.uniform(-1e4, 1e4, around.size)
-    truth = _ap8(latitude, longitude, altitude)
-    ours = proton_flux_cm2_s(latitude, longitude - SAA_DRIFT_RAD, altitude)
-    strong = truth > 10.0
-    relative = np.abs(ours[strong] / truth[strong] - 1.0)
-    print(
-        f"{altitude_km:.0f} km: AP8 {truth.mean():.2f}, {ours.mean() / truth.mean() - 1:+.2%},"
-        f" median {np.median(relative):.1%}, p95 {np.percentile(relative, 95):.1%},"
-        f" in SAA {in_saa(ours).mean():.1%}"
-    )
-    assert ours.mean() == pytest.approx(truth.mean(), rel=0.01)
-    assert np.percentile(relative, 95) < 0.13
-    assert np.all(ours[truth == 0.0] < 30.0)
-    assert in_saa(ours).mean() == pytest.approx((truth > 100.0).mean(), rel=0.03)
-    if mean_cm2_s is not None:
-        assert truth.mean() == pytest.approx(mean_cm2_s, rel=0.15)
+def _ring(altitude_km: float, inclination_deg: float, count: int = 12) -> list:
+    return [
+        circular(EPOCH_UNIX_S, altitude_km, inclination_deg, 30.0 * k, 137.0 * k)
+        for k in range(count)
+    ]
 
 
-def test_val_anomaly_is_that_of_ap8_moved_west() -> None:
-    # IGRF: minimum of |B| from 46 W (1960, the model's field) to 60 W (2026).
-    latitude, longitude = np.radians(
-        np.stack(np.meshgrid(np.arange(-50, -9, 2.0), np.arange(-80, 1, 2.0))).reshape(2, -1)
-    )
-    altitude = np.full(latitude.size, 5.5e5)
-    ours = proton_flux_cm2_s(latitude, longitude, altitude)
-    truth = _ap8(latitude, longitude, altitude)
-    peak, true_peak = int(ours.argmax()), int(truth.argmax())
-    assert np.degrees(latitude[peak] - latitude[true_peak]) == pytest.approx(0.0, abs=2.1)
-    assert np.degrees(longitude[peak] - longitude[true_peak]) == pytest.approx(-14.0, abs=2.1)
-    assert ours[peak] == pytest.approx(truth[true_peak], rel=0.03)
+def _dose_rad(
+    satellites: list, shields_mm: list[float], weather: SpaceWeather, span_s: float, step_s: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Dose behind each satellite's shield and expected silent corruptions, (n,)."""
+    settings = EnvironmentSettings(space_weather=weather)
+    model, params = EnvironmentModel(satellites, EPOCH_UNIX_S, settings), _shielded(shields_mm)
+    dose, corrupted = np.zeros(len(satellites)), np.zeros(len(satellites))
+    for elapsed_s in np.arange(0.0, span_s, step_s):
+        around = model.at(float(elapsed_s))
+        dose += dose_rate_rad_s(around, params) * step_s
+        corrupted += see_rate_per_s(around, params)[:, SEE_KINDS.index("sdc")] * step_s
+    return dose, corrupted
 
 
 def test_val_annual_dose_of_a_sun_synchronous_orbit() -> None:
     # arXiv:2511.19468: about 150 rad/yr behind 10 mm Al at 650 km, by another tool over a cycle.
     # AP8 at solar minimum is the upper end of it; SHIELDOSE-2 has 45 rad/yr on the ISS.
-    satellites = [circular(EPOCH_UNIX_S, 650.0, 97.99, 30.0 * k, 137.0 * k) for k in range(12)] + [
-        circular(EPOCH_UNIX_S, 420.0, 51.64, 30.0 * k, 137.0 * k) for k in range(12)
-    ]
-    model = EnvironmentModel(satellites, EPOCH_UNIX_S)
-    rates = [
-        dose_rate_rad_s(model.at(float(t)).proton_flux_cm2_s, np.ones(24))
-        for t in np.arange(0.0, 86_400.0, 30.0)
-    ]
-    yearly = np.mean(rates, axis=0) * YEAR_S
-    print(f"650 km SSO {yearly[:12].mean():.0f} rad/yr, ISS {yearly[12:].mean():.0f} rad/yr")
-    assert 121.0 < yearly[:12].mean() < 180.0
-    assert 23.0 < yearly[12:].mean() < 50.0
+    satellites = _ring(650.0, 97.99) + _ring(420.0, 51.64)
+    yearly = {}
+    for solar in ("min", "max"):
+        weather = SpaceWeather(solar_cycle=solar)
+        dose, _ = _dose_rad(satellites, [10.0] * 24, weather, DAY_S, 30.0)
+        yearly[solar] = (dose * YEAR_S / DAY_S).reshape(2, 12).mean(axis=1)
+    print("rad/yr SSO, ISS:", {k: v.round(1).tolist() for k, v in yearly.items()})
+    assert 121.0 < yearly["min"][0] < 195.0
+    assert 100.0 < yearly["max"][0] < 150.0
+    assert yearly["min"] == pytest.approx([180.0, 41.0], rel=0.15)
+    assert np.all(yearly["max"] < yearly["min"])
 
 
-def test_val_outside_the_table() -> None:
-    place = np.radians([-30.0, -30.0, -30.0]), np.radians([-48.0, -48.0, -48.0])
-    flux = proton_flux_cm2_s(*place, np.array([149e3, 2000e3, 3000e3]))
-    assert flux[0] == 0.0
-    assert flux[1] == flux[2] > 5000.0
-    assert proton_flux_cm2_s(*place, np.full(3, 5e5), 0.0)[0] > 0.0
-    assert np.isnan(proton_flux_cm2_s(*place, np.full(3, np.nan))).all()
-    around = proton_flux_cm2_s(
-        np.full(4, -0.5), np.radians([-179.9, 180.1, -46.0, 314.0]), np.full(4, 6e5)
+def test_val_dose_behind_thin_shields_is_that_of_shieldose() -> None:
+    # SPENVIS, SHIELDOSE-2, ISS orbit, AP8MIN and AE8MAX, rad/yr behind 1 to 20 mm.
+    published = np.array([1897.0, 704.0, 341.0, 109.0, 45.0, 33.0])
+    satellites = _ring(420.0, 51.64)
+    fluxes = np.zeros(2)
+    for elapsed_s in np.arange(0.0, DAY_S, 30.0):
+        if not elapsed_s:
+            quiet = EnvironmentModel(satellites, EPOCH_UNIX_S)
+            active = EnvironmentModel(
+                satellites,
+                EPOCH_UNIX_S,
+                EnvironmentSettings(space_weather=SpaceWeather(solar_cycle="max")),
+            )
+        fluxes[0] += quiet.at(float(elapsed_s)).proton_flux_cm2_s.mean()
+        fluxes[1] += active.at(float(elapsed_s)).electron_flux_cm2_s.mean()
+    mean = fluxes / np.arange(0.0, DAY_S, 30.0).size
+    around = replace(
+        quiet.at(0.0),
+        proton_flux_cm2_s=np.full(6, mean[0]),
+        electron_flux_cm2_s=np.full(6, mean[1]),
+        gcr_flux_cm2_s=np.zeros(6),
+        spe_flux_cm2_s=np.zeros(6),
     )
-    assert around[0] == pytest.approx(around[1], rel=1e-9)
-    assert around[2] == pytest.approx(around[3], rel=1e-9)
+    ours = dose_rate_rad_s(around, _shielded(list(SHIELDS_MM))) * YEAR_S
+    print("ISS rad/yr:", ours.round(1).tolist(), "fluxes", mean.round(1).tolist())
+    assert ours == pytest.approx(published, rel=0.2)
 
 
-def test_val_table_says_where_it_comes_from() -> None:
-    header = trapped_proton_table().header
-    assert header["energy_mev"] == 50.0
-    for key in ("tool", "date", "command", "source"):
-        assert header[key]
+def test_val_great_event_hits_sun_synchronous_orbits_only() -> None:
+    # SAPPHIRE's 1-in-10-year event (S4) adds some 6-11 rad there; the survey's drill has 30 rad
+    # for S4; our S4 peaks between. None below 30 deg of inclination, next to none on the ISS.
+    event = SpaceWeatherEvent("spe", 4, 3600.0, 48 * 3600.0)
+    satellites = _ring(650.0, 97.99, 6) + _ring(550.0, 30.0, 6) + _ring(420.0, 51.64, 6)
+    doses, corruptions = zip(
+        *(
+            _dose_rad(satellites, [10.0] * 18, SpaceWeather(events=events), 3 * DAY_S, 60.0)
+            for events in ((), (event,))
+        ),
+        strict=True,
+    )
+    added = (doses[1] - doses[0]).reshape(3, 6).mean(axis=1)
+    quiet, stormy = (one.reshape(3, 6).mean(axis=1) for one in corruptions)
+    print("S4 adds rad:", added.round(3), "SDC", quiet.round(3), stormy.round(3))
+    assert 5.0 < added[0] < 30.0
+    assert added[1] == 0.0
+    assert added[2] < 0.02 * added[0]
+    assert stormy[0] > 5.0 * quiet[0]
+    assert stormy[1] == quiet[1]
 
 
 def test_val_counts_are_poisson_and_kinds_independent() -> None:
