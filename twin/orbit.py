@@ -35,9 +35,10 @@ class Orbits:
 
     SGP4 (Vallado et al. 2006, AIAA 2006-6753) is evaluated at epoch + k x 60 s only; between
     two knots r(t) is the cubic with SGP4's positions and velocities at both ends, and v(t) its
-    derivative. Error against SGP4 itself in low orbit: below 0.5 m and 0.1 m/s. Knots belong
-    to the epoch, so an instant gives the same bytes whichever way it was reached; the two knots
-    around the last instant are kept and nothing else (about 100 bytes per satellite).
+    derivative. Error against SGP4 itself in low orbit: below 0.5 m and 0.1 m/s; at the perigee
+    of a transfer orbit 15 m and 4 m/s (0.02 deg of beta). Knots belong to the epoch, so an
+    instant gives the same bytes whichever way it was reached; the two knots around the last
+    instant are kept and nothing else (about 100 bytes per satellite).
     """
 
     def __init__(self, satrecs: Sequence[Satrec], epoch_unix_s: float) -> None:

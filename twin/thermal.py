@@ -27,7 +27,7 @@ from twin.state import Environment, FleetParams, FloatArray, IntArray
 
 # Reference of the linear part of each radiating node: radiator, bus, array. Any value is
 # consistent; these gave the least error against an adaptive solver from sunlight into shadow.
-_REFERENCE_K: Final = np.array([320.0, 290.0, 280.0])
+REFERENCE_K: Final = np.array([320.0, 290.0, 280.0])
 
 # Nadir infrared for which a preset's design sink holds: 237 W/m2 (fleets.md 2.3, S12) times the
 # view of the Earth from 600 km, (6371 / 6971)^2. Computed.
@@ -125,7 +125,7 @@ def advance_temperatures(
         code = code * CONDUCTANCE_LEVELS + changed.level
     for rows in class_rows(code.tobytes()):
         first = rows.start if isinstance(rows, slice) else int(rows[0])
-        linear_w_k = tuple((4.0 * sized_w_k4[:, first] * _REFERENCE_K**3).tolist())
+        linear_w_k = tuple((4.0 * sized_w_k4[:, first] * REFERENCE_K**3).tolist())
         gain = (1.0, 1.0) if changed is None else conductance_gain(int(changed.level[first]))
         design = class_design(sized, first, linear_w_k, gain)
         result_k[:, rows] = propagated_temp_k(

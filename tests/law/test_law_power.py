@@ -104,8 +104,8 @@ def drift_j(step_s: float) -> FloatArray:
 
 def test_law_booked_energy_becomes_the_charges_energy_as_ticks_shrink() -> None:
     coarse, fine = drift_j(50.0), drift_j(25.0)
-    assert np.all(coarse < 0.01 * 4000.0 * 1000.0)
-    assert np.allclose(coarse / fine, 2.0, atol=0.2)
+    assert np.all(coarse < 5e-5 * 4000.0 * 1000.0)
+    assert np.all(coarse / fine > 2.5)  # second order, but for the kinks of the curve
 
 
 def test_law_charging_is_constant_current_then_constant_voltage() -> None:

@@ -78,8 +78,8 @@ def test_val_sun_against_de421_over_half_a_century(sky: Loader, planets: SpiceKe
     for k, instant in enumerate(unix_s):
         sun = sun_vector(float(instant))
         cross = np.linalg.norm(np.cross(sun.unit, direction[:, k] / distance_au[k]))
-        assert math.degrees(math.asin(cross)) < 0.02
-        assert sun.distance_m / 149_597_870_700.0 == pytest.approx(distance_au[k], abs=2e-4)
+        assert math.degrees(math.asin(cross)) < 0.0011
+        assert sun.distance_m / 149_597_870_700.0 == pytest.approx(distance_au[k], abs=4e-5)
 
 
 def test_val_beta_and_solar_time_against_skyfield(sky: Loader, planets: SpiceKernel) -> None:
@@ -94,7 +94,7 @@ def test_val_beta_and_solar_time_against_skyfield(sky: Loader, planets: SpiceKer
         truth_rad = math.asin(normal @ sun / np.linalg.norm(normal) / np.linalg.norm(sun))
         angle = math.atan2(position.km[1], position.km[0]) - math.atan2(sun[1], sun[0])
         ours = model.at(float(elapsed_s))
-        assert math.degrees(abs(ours.beta_rad[0] - truth_rad)) < 0.02
+        assert math.degrees(abs(ours.beta_rad[0] - truth_rad)) < 0.0015
         hours = ours.local_solar_time_h[0] - (12.0 + angle * 12.0 / math.pi)
         assert abs(math.remainder(hours, 24.0)) < 0.002
         assert 0.0 <= ours.local_solar_time_h[0] < 24.0
