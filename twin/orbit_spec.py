@@ -186,6 +186,22 @@ class OrbitSpec(StrictModel):
             raise ValueError(f"rows sum to {count} satellites; allowed 1 to {MAX_SATELLITES}")
         return self
 
+    @property
+    def count(self) -> int:
+        """Satellites of the generator."""
+        walker = self.walker_delta or self.walker_star
+        if walker:
+            return walker.planes * walker.per_plane
+        if self.shells:
+            filed = self.shells.filed_count
+            return min(filed, self.shells.cap or filed)
+        if self.cluster:
+            steps = range(-self.cluster.rings, self.cluster.rings + 1)
+            return sum(i * i + j * j <= self.cluster.rings**2 for i in steps for j in steps)
+        row = self.ring or self.sso_ring or self.train
+        assert row is not None
+        return row.count
+
     def constellation(self, topology: Topology, epoch_unix_s: float) -> Constellation:
         """Mean elements at the epoch. `topology` "none" cuts all links, "ring" those between
         the planes of a Walker pattern; other generators have links of their own."""

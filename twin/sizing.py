@@ -13,6 +13,7 @@ from twin.constants import CELSIUS_ZERO_K
 # Die below throttle at the design point (assumption): the warmest sky of an orbit takes about
 # 6 K of it, full load over the planned mean 6 K, the clock's control band 3 K.
 DIE_MARGIN_K: Final = 16.0
+CHAIN_LEAST_DROP_K: Final = 5.0  # assumption: no chain from die to radiator does better
 DROP_LIMIT_K: Final = 30.0  # assumption: die to radiator; 25 K on the die is 0.036 K/W at 700 W
 DIE_DROP_SHARE: Final = 0.60  # assumption: die to cold plate; Gilmore 2002 gives this ordering
 PLATE_DROP_SHARE: Final = 0.25  # assumption: cold plate to loop; the rest is loop to radiator
@@ -56,7 +57,7 @@ def chain_drop_k(radiator_k: float, accel_throttle_c: float) -> float:
     design is short by nature (the clock then throttles, which is the true behaviour).
     """
     room_k = accel_throttle_c + CELSIUS_ZERO_K - DIE_MARGIN_K - radiator_k
-    return max(5.0, min(DROP_LIMIT_K, room_k))
+    return max(CHAIN_LEAST_DROP_K, min(DROP_LIMIT_K, room_k))
 
 
 def conductances(

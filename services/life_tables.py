@@ -1,0 +1,167 @@
+"""`twin life`: a fleet's launches, spares and ends, plan against what came of it."""
+
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from services.economic_choices import changed_sections
+from twin.constants import SECONDS_PER_DAY, SECONDS_PER_JULIAN_YEAR
+from twin.deployment import STATE_BY_NAME, StateLimits, deployment_timeline, state_limits
+from twin.fleet_life import (
+    SPARES_CRITICAL_PCT,
+    SPARES_WARNING_PCT,
+    FleetLife,
+    life_plan,
+    live,
+)
+from twin.launchers import launcher
+from twin.life_values import LifeValues
+from twin.preset_library import load_preset
+from twin.preset_values import PresetValues
+
+ROWS = 12
+STUCK = ("array_stuck", "radiator_stuck")  # shown beside the timeline: what a bad day leaves
+
+
+class LivingFleet:
+    """One class of satellites with the plan of its life."""
+
+    def __init__(self, name: str, values: PresetValues, life: LifeValues, count: int) -> None:
+        self.name = name
+        self.values = values
+        self.life = life
+        self.count = count
+
+
+def fleets_of(scenario: str | None, preset: str | None, epoch_unix_s: float) -> list[LivingFleet]:
+    """The groups of a scenario, or one preset's own fleet."""
+    if preset is not None:
+        one = load_preset(preset)
+        return [LivingFleet(preset, one.values, one.life, one.orbit.count)]
+    from services.scenario_files import find_scenario, read_text
+    from twin.scenario import build_fleet, load_scenario
+
+    opened = load_scenario(find_scenario(scenario or "flown-2026"), read_text)
+    found = []
+    for group in opened.groups:
+        base = load_preset(group.keys.preset)
+        if group.elements_path is None:
+            count = (group.keys.orbit or base.orbit).count
+        else:
+            only = replace(opened, groups=(replace(group, index=0),))
+            count = build_fleet(only, epoch_unix_s, read_text).fleet.count
+        found.append(LivingFleet(group.keys.id, group.values, base.life, count))
+    names = Counter(one.name for one in found)
+    assert max(names.values()) == 1  # load_scenario refuses ids that repeat
+    return found
+
+
+def print_life(
+    fleets: list[LivingFleet],
+    years: float,
+    seed: int,
+    changes: Mapping[str, object],
+    vehicle: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Plays each fleet's plan and prints it."""
+    played = []
+    for one in fleets:
+        values, life, _ = changed_sections(one.values, one.life, changes)
+        by = launcher(vehicle) if vehicle else None
+        plan = life_plan(one.name, values, life, one.count, by)
+        stuck = [state_limits(values, STATE_BY_NAME[name]) for name in STUCK]
+        played.append((live(plan, years, seed), (*deployment_timeline(values, life), *stuck)))
+    if as_json:
+        whole = [_plain(lived, states) for lived, states in played]
+        sys.stdout.write(orjson.dumps(whole, option=orjson.OPT_INDENT_2).decode() + "\n")
+        return
+    for lived, states in played:
+        _print_one(lived, states)
+
+
+def alarms(life: FleetLife) -> list[str]:
+    """What operations would have been told: capacity below plan, spares running out."""
+    found = []
+    short = np.flatnonzero(life.active_count < life.planned_service_count)
+    if short.size:
+        worst = short[np.argmin((life.active_count - life.planned_service_count)[short])]
+        missing = int(life.planned_service_count[worst] - life.active_count[worst])
+        found.append(
+            f"capacity below plan from year {_years(life.time_s[short[0]]):.2f}, at worst "
+            f"{missing:,} satellites short in year {_years(life.time_s[worst]):.2f}"
+        )
+    built = life.planned_service_count >= life.plan.target_count
+    for level, limit in (("critical", SPARES_CRITICAL_PCT), ("warning", SPARES_WARNING_PCT)):
+        low = np.flatnonzero(built & (life.spares_left_pct < limit))
+        if low.size and life.plan.spares_count:
+            at = _years(life.time_s[low[0]])
+            found.append(f"{level}: spares below {limit:g} % of plan from year {at:.2f}")
+            break
+    return found
+
+
+def _plain(life: FleetLife, states: tuple[StateLimits, ...]) -> dict[str, object]:
+    plain: dict[str, object] = {}
+    for key, value in vars(life).items():
+        plain[key] = value.tolist() if isinstance(value, np.ndarray) else value
+    plain["plan"] = vars(life.plan)
+    plain["alarms"] = alarms(life)
+    plain["deployment"] = [vars(one) for one in states]
+    plain["reentry_t_year"] = life.reentry_kg_per_s * SECONDS_PER_JULIAN_YEAR / 1000.0
+    return plain
+
+
+def _print_one(life: FleetLife, states: tuple[StateLimits, ...]) -> None:
+    plan, console = life.plan, Console(highlight=False)
+    console.print(
+        f"[bold]{plan.name}[/]: {plan.target_count:,} satellites and {plan.spares_count:,} "
+        f"spares, {plan.per_launch_count} a launch every "
+        f"{plan.launch_interval_s / SECONDS_PER_DAY:.3g} days"
+    )
+    table = Table(box=None, pad_edge=False)
+    for title in ("year", "plan", "serve", "orbit", "spare%", "flown", "lost", "fail"):
+        table.add_column(title, justify="right")
+    for title in ("planMW", "MW", "fallen t"):
+        table.add_column(title, justify="right")
+    for row in np.unique(np.linspace(0, len(life.time_s) - 1, ROWS + 1).astype(int)).tolist():
+        spares = life.spares_left_pct[row]
+        table.add_row(
+            f"{_years(life.time_s[row]):.2f}",
+            f"{life.planned_service_count[row]:,}",
+            f"{life.in_service_count[row]:,}",
+            f"{life.in_orbit_count[row]:,}",
+            "-" if np.isnan(spares) else f"{spares:.0f}",
+            f"{life.launches_count[row]:,}",
+            f"{life.launches_lost_count[row]:,}",
+            f"{life.failed_count[row]:,}",
+            f"{life.planned_capacity_w[row] / 1e6:,.4g}",
+            f"{life.capacity_w[row] / 1e6:,.4g}",
+            f"{life.reentered_mass_kg[row] / 1e3:,.4g}",
+        )
+    console.print(table)
+    for alarm in alarms(life):
+        console.print(f"[yellow]{alarm}[/]")
+    yearly = life.reentry_kg_per_s * SECONDS_PER_JULIAN_YEAR / 1000.0
+    console.print(f"re-entry in the last year: {yearly:,.4g} t\n")
+    limits = Table("state", "from day", "array kW", "radiator kW", "payload kW", box=None)
+    for one in states:
+        watts = (one.array_power_w, one.radiator_power_w, one.payload_limit_w)
+        limits.add_row(
+            one.state,
+            "-" if one.state in STUCK else f"{one.start_s / SECONDS_PER_DAY:g}",
+            *(f"{watt / 1e3:,.4g}" for watt in watts),
+        )
+    console.print(limits)
+    console.print()
+
+
+def _years(seconds: float) -> float:
+    return float(seconds / SECONDS_PER_JULIAN_YEAR)
