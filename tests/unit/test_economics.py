@@ -183,9 +183,9 @@ def test_inputs_change_by_flag_and_by_file(tmp_path: Path) -> None:
         gathered_changes(["mas_kg=1"], None)
     with pytest.raises(ConfigurationError, match="must be key=value"):
         gathered_changes(["mass_kg"], None)
-    with pytest.raises(ConfigurationError, match="mass_kg: -1.0 is out of range"):
+    with pytest.raises(ConfigurationError, match=r"mass_kg: -1\.0 is out of range"):
         changed_sections(one.values, one.life, {"mass_kg": -1.0})
-    with pytest.raises(ConfigurationError, match="availability_pct: 200.0 is out of range"):
+    with pytest.raises(ConfigurationError, match=r"availability_pct: 200\.0 is out of range"):
         economic_inputs({"availability_pct": 200.0})
 
 
