@@ -121,11 +121,14 @@ def take_fleet(fleet: Fleet, rows: IntArray) -> Fleet:
     texts: dict[str, Any] = {
         name: tuple(getattr(fleet, name)[row] for row in rows) for name in names
     }
+    shares, groups = fleet.tenant_share_frac, fleet.tenant_group_index
     return replace(
         fleet,
         **texts,
         report_interval_s=fleet.report_interval_s[rows],
         neighbour_index=place[fleet.neighbour_index[rows]],
+        tenant_share_frac=None if shares is None else shares[rows],
+        tenant_group_index=None if groups is None else groups[rows],
         satellite_key=fleet.satellite_key[rows],
         params=fleet.params.take(rows),
     )

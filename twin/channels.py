@@ -19,6 +19,7 @@ BUS_MEASUREMENT = "sat_state"
 ACCEL_MEASUREMENT = "accel_state"
 FLEET_MEASUREMENT = "fleet_state"
 PLANE_MEASUREMENT = "plane_state"
+TENANT_MEASUREMENT = "tenant_state"
 
 
 @dataclass(frozen=True)

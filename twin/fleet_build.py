@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from sgp4.api import SGP4_ERRORS, Satrec, SatrecArray
@@ -28,6 +28,7 @@ from twin.preset_library import accelerator_profiles, load_preset
 from twin.scenario_load import ReadText, Scenario, ScenarioGroup
 from twin.scenario_model import ElementsKeys, utc_text
 from twin.state import BoolArray, Fleet, FloatArray, IntArray
+from twin.tenants import TenantPlan, group_numbers, share_matrix
 
 DECAYED_BELOW_M: Final = 120_000.0
 """No orbit is completed below this height: the usual entry interface is 120 km."""
@@ -273,11 +274,12 @@ def _assembled(scenario: Scenario, members: list[_Members]) -> Fleet:
     interval = np.array([group.keys.report_interval_s for group in groups])
     rows = owner.tolist()
     ids = tuple(chain.from_iterable(one.ids for one in members))
+    planes = tuple(chain.from_iterable(one.planes for one in members))
     return Fleet(
         name=scenario.name,
         satellite_ids=ids,
         satellite_names=tuple(chain.from_iterable(one.names for one in members)),
-        planes=tuple(chain.from_iterable(one.planes for one in members)),
+        planes=planes,
         presets=tuple(groups[row].keys.preset for row in rows),
         accelerators=tuple(accelerators[row] for row in rows),
         vendors=tuple(vendors[row] for row in rows),
@@ -285,4 +287,27 @@ def _assembled(scenario: Scenario, members: list[_Members]) -> Fleet:
         neighbour_index=np.concatenate(links).astype(np.int64),
         satellite_key=satellite_keys(ids),
         params=class_params([group.values for group in groups]).take(owner),
+        **_shared(scenario, owner, planes),
     )
+
+
+def _shared(scenario: Scenario, owner: IntArray, planes: tuple[str, ...]) -> dict[str, Any]:
+    """Fields of the fleet that tenants bring; nothing without any."""
+    if not scenario.tenants:
+        return {}
+    tenants = tuple(one.tenant() for one in scenario.tenants)
+    wanted = np.array(
+        [
+            [
+                one.share_pct * (one.only is None or group.keys.id in one.only)
+                for one in scenario.tenants
+            ]
+            for group in scenario.groups
+        ]
+    )
+    clusters = [scenario.groups[row].keys.id for row in owner.tolist()]
+    return {
+        "tenants": TenantPlan(tenants),
+        "tenant_share_frac": share_matrix(wanted)[owner],
+        "tenant_group_index": group_numbers(tenants, planes, clusters),
+    }

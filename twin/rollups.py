@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from twin.channels import BUS_CHANNELS, FLEET_MEASUREMENT, PLANE_MEASUREMENT
+from twin.channels import BUS_CHANNELS, FLEET_MEASUREMENT, PLANE_MEASUREMENT, TENANT_MEASUREMENT
 from twin.frames import FieldLayout, encode_rows, row_template
 from twin.sensors import Snapshot, bus_telemetry
 from twin.state import FloatArray, IntArray
@@ -81,7 +81,7 @@ LAYOUT: Final = FieldLayout(
 
 
 def encode_rollups(seen: Snapshot, time_ns: int) -> bytes:
-    """Line protocol of one fleet_state row and one plane_state row per plane."""
+    """Line protocol of one fleet_state row, one plane_state row per plane and one per tenant."""
     fleet = seen.fleet
     floats, states = bus_telemetry(np.arange(fleet.count), seen, seq=0)
     columns = _columns()
@@ -95,9 +95,36 @@ def encode_rollups(seen: Snapshot, time_ns: int) -> bytes:
     plane_heads = [
         row_template(PLANE_MEASUREMENT, {"fleet": fleet.name, "plane": plane}) for plane in planes
     ]
-    return _rows([fleet_head], values, whole, time_ns) + _rows(
-        plane_heads, values, plane_of, time_ns
+    return (
+        _rows([fleet_head], values, whole, time_ns)
+        + _rows(plane_heads, values, plane_of, time_ns)
+        + _tenant_rows(seen, time_ns)
     )
+
+
+TENANT_FIELDS: Final = ("accel_h", "energy_kwh", "util_pct", "queue_s", "goodput_pct", "lost_s")
+_TENANT_LAYOUT: Final = FieldLayout(TENANT_FIELDS, (), np.array([6, 6, 3, 1, 3, 1]))
+
+
+def _tenant_rows(seen: Snapshot, time_ns: int) -> bytes:
+    """One tenant_state row per tenant: what it used since the epoch, and how it is served."""
+    fleet, state = seen.fleet, seen.state
+    accelerators = fleet.params.accel_count.astype(np.float64)
+    offered_s = np.maximum(state.tenant_offered_s.sum(axis=0), 1e-9)
+    table = [
+        state.tenant_accel_s.sum(axis=0) / 3600.0,
+        state.tenant_energy_j.sum(axis=0) / 3.6e6,
+        100.0 * (accelerators @ state.tenant_rate_frac) / max(float(accelerators.sum()), 1.0),
+        state.tenant_queue_s.sum(axis=0),
+        100.0 * state.tenant_delivered_s.sum(axis=0) / offered_s,
+        state.tenant_lost_s.sum(axis=0),
+    ]
+    heads = [
+        row_template(TENANT_MEASUREMENT, {"fleet": fleet.name, "tenant": one.name})
+        for one in fleet.tenants.tenants
+    ]
+    no_states = np.zeros((len(heads), 0), dtype=np.int64)
+    return encode_rows(heads, _TENANT_LAYOUT, np.column_stack(table), no_states, time_ns)
 
 
 def _rows(

@@ -31,6 +31,7 @@ from twin.scenario_model import (
     EnvironmentKeys,
     Group,
     ScenarioKeys,
+    TenantKeys,
     parse_utc,
 )
 
@@ -63,6 +64,8 @@ class Scenario:
     groups: tuple[ScenarioGroup, ...]
     digest: str  # sha256 of the texts, hexadecimal: names a run
     places: Places
+    tenants: tuple[TenantKeys, ...] = ()
+    playback: bool = False
 
     def problem(self, location: Location, message: str) -> Problem:
         """A problem at a key of this scenario."""
@@ -86,6 +89,7 @@ def load_scenario(path: str, read_text: ReadText) -> Scenario:
         raise ConfigurationError(_in_order(problems)) from None
     groups, problems = _resolved_groups(keys, places)
     problems += _semantic_problems(keys, places)
+    problems += _tenant_problems(keys, groups, places)
     if problems:
         raise ConfigurationError(_in_order(problems))
     epoch = None if keys.epoch == "now" else parse_utc(keys.epoch).timestamp()
@@ -100,6 +104,8 @@ def load_scenario(path: str, read_text: ReadText) -> Scenario:
         groups=tuple(groups),
         digest=_digest(texts),
         places=places,
+        tenants=tuple(keys.tenants),
+        playback=keys.playback,
     )
 
 
@@ -235,6 +241,32 @@ def _semantic_problems(keys: ScenarioKeys, places: Places) -> list[Problem]:
             message = (
                 f"{group.report_interval_s:g} is not a whole multiple of step_s {keys.step_s:g}"
             )
+            problems.append(Problem(*place_of(at, places), dotted(at), message))
+    return problems
+
+
+def _tenant_problems(
+    keys: ScenarioKeys, groups: list[ScenarioGroup], places: Places
+) -> list[Problem]:
+    """Rules of tenants: distinct names, groups that exist, links where members train together."""
+    problems: list[Problem] = []
+    linked = {one.keys.id: one.values.link_rate_gbps > 0.0 for one in groups}
+    names: set[str] = set()
+    for index, tenant in enumerate(keys.tenants):
+        wrong = []
+        if tenant.name in names:
+            wrong.append(("name", f"duplicate tenant {tenant.name!r}"))
+        names.add(tenant.name)
+        ids = [group.id for group in keys.fleet]
+        for one in tenant.only or []:
+            if one not in ids:
+                wrong.append(("only", f"no group {one!r} in this fleet; {nearest(one, ids)}"))
+        alone = [one for one in tenant.only or ids if not linked.get(one, True)]
+        if tenant.kind == "training" and tenant.grouping != "satellite" and alone:
+            message = f"{alone[0]} has no laser links: satellites cannot train together; "
+            wrong.append(("grouping", message + "use satellite, or name linked groups in `only`"))
+        for key, message in wrong:
+            at: Location = ("tenants", index, key)
             problems.append(Problem(*place_of(at, places), dotted(at), message))
     return problems
 

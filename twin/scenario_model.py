@@ -11,6 +11,7 @@ from twin.orbit_spec import ORBIT_NAMES, ORBIT_RANGES, OrbitSpec
 from twin.preset_library import list_presets, unknown_preset
 from twin.preset_values import PresetValues, StrictModel, allowed_ranges
 from twin.space_weather import EventKind, SpaceWeather, SpaceWeatherEvent
+from twin.tenants import Tenant
 
 _ID_PATTERN: Final = r"^[A-Za-z][A-Za-z0-9_]*$"
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -131,6 +132,36 @@ class Group(StrictModel):
         return self
 
 
+class TenantKeys(StrictModel):
+    """One customer; defaults and their sources as in twin.tenants."""
+
+    name: str = Field(pattern=_ID_PATTERN, max_length=64)
+    share_pct: float = Field(gt=0, le=100)
+    priority: int = Field(default=0, ge=-1000, le=1000)
+    kind: Literal["inference", "batch", "training"] = "inference"
+    product: Literal["text", "image"] = "text"
+    grouping: Literal["satellite", "plane", "cluster"] = "plane"
+    step_compute_s: float = Field(default=10.0, gt=0, le=86400)
+    gradient_gb: float = Field(default=16.0, ge=0, le=1e6)
+    checkpoint_interval_s: float = Field(default=900.0, ge=1, le=1e6)
+    restart_s: float = Field(default=300.0, ge=0, le=86400)
+    only: list[str] | None = Field(default=None, min_length=1)
+
+    def tenant(self) -> Tenant:
+        """The same as the physics takes it."""
+        return Tenant(
+            name=self.name,
+            priority=self.priority,
+            kind=self.kind,
+            product=self.product,
+            grouping=self.grouping,
+            step_compute_s=self.step_compute_s,
+            gradient_byte=self.gradient_gb * 1e9,
+            checkpoint_interval_s=self.checkpoint_interval_s,
+            restart_s=self.restart_s,
+        )
+
+
 class ScenarioKeys(StrictModel):
     """The whole file after `extends` has been followed."""
 
@@ -141,6 +172,8 @@ class ScenarioKeys(StrictModel):
     step_s: float = Field(default=1.0, gt=0, le=60)
     environment: EnvironmentKeys = EnvironmentKeys()
     fleet: list[Group] = Field(min_length=1, max_length=500)
+    tenants: list[TenantKeys] = Field(default_factory=list, max_length=32)
+    playback: bool = False
 
     @field_validator("epoch")
     @classmethod
@@ -178,6 +211,7 @@ def _names() -> dict[str, list[str]]:
         "elements": ElementsKeys,
         "fleet": Group,
         "overrides": PresetValues,
+        "tenants": TenantKeys,
     }
     names = {key: list(model.model_fields) for key, model in models.items()}
     return {**ORBIT_NAMES, **names, "": [*ScenarioKeys.model_fields, "extends"]}
@@ -192,6 +226,7 @@ def _ranges() -> dict[str, str]:
         EventKeys,
         ElementsKeys,
         Group,
+        TenantKeys,
         PresetValues,
     ):
         found.update(allowed_ranges(model))

@@ -18,6 +18,7 @@ from twin.constants import (
     SECONDS_PER_DAY,
 )
 from twin.drag import sma_decay_m_s
+from twin.jobs import images_per_s, text_frac
 from twin.network import link_margin_db, one_way_delay_s
 from twin.noise import derived_keys, normal
 from twin.power_ahead import eclipse_end_soc_frac
@@ -254,7 +255,9 @@ def _jobs(rows: IntArray, fleet: Fleet, state: FleetState) -> dict[str, FloatArr
     layout = accelerator_rows(params.accel_count)
     up_count = accelerators_up_count(state.accel_down_s, layout)[rows]
     found = np.bincount(layout.owner, weights=state.accel_sdc_count, minlength=fleet.count)
-    tokens = tokens_per_s(state.utilisation_frac, params)[rows]
+    tokens = tokens_per_s(text_frac(fleet, state), params)[rows]
+    images = images_per_s(fleet, state)[rows]
+    drawn_w = np.maximum(state.load_power_w[rows], 1e-9)
     goodput = goodput_frac(state.delivered_s[rows], state.offered_s[rows])
     return {
         "see_canary_fail_count": found[rows].astype(np.float64),
@@ -266,7 +269,9 @@ def _jobs(rows: IntArray, fleet: Fleet, state: FleetState) -> dict[str, FloatArr
         "job_ckpt_age_s": state.checkpoint_age_s[rows],
         "job_lost_s": state.lost_s[rows],
         "job_tokens_s": tokens,
-        "job_tokens_per_j": tokens / np.maximum(state.load_power_w[rows], 1e-9),
+        "job_tokens_per_j": tokens / drawn_w,
+        "job_images_s": images,
+        "job_images_per_j": images / drawn_w,
     }
 
 

@@ -41,6 +41,10 @@ def fleet_part(fleet: Fleet, shards: tuple[Shard, ...], index: int, count: int) 
     own_rows = np.concatenate([shard.rows for shard in mine])
     linked = fleet.neighbour_index[own_rows]
     rows = np.union1d(own_rows, linked[linked >= 0])
+    if fleet.tenant_group_index is not None:
+        # A job is one: whoever simulates a member simulates them all, and gets the same bytes.
+        for group in fleet.tenant_group_index.T:
+            rows = np.union1d(rows, np.flatnonzero(np.isin(group, group[own_rows])))
     first = np.cumsum(fleet.params.accel_count) - fleet.params.accel_count
     part = take_fleet(fleet, rows)
     part_first = np.cumsum(part.params.accel_count) - part.params.accel_count

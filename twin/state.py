@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.tenants import NOBODY, TenantPlan
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 KeyArray = NDArray[np.uint64]
@@ -114,6 +116,9 @@ class Fleet:
     neighbour_index: IntArray  # (n, 4), -1 where there is no link
     satellite_key: KeyArray  # stable hash of the id: noise follows the name, not the row
     params: FleetParams
+    tenants: TenantPlan = NOBODY
+    tenant_share_frac: FloatArray | None = None  # (n, tenants), 1 in all on each satellite
+    tenant_group_index: IntArray | None = None  # (n, tenants) satellites of a job
 
     @property
     def count(self) -> int:
@@ -200,6 +205,19 @@ class FleetState:
     at_risk_s: FloatArray  # training work since the last checkpoint
     utilisation_frac: FloatArray
     host_down_s: FloatArray  # seconds until the host is back
+    job_kill_count: IntArray  # upsets that ended what ran
+    # tenants, (n, k) of the fleet's tenants; k = 0 without any
+    tenant_queue_s: FloatArray
+    tenant_offered_s: FloatArray
+    tenant_delivered_s: FloatArray
+    tenant_lost_s: FloatArray
+    tenant_refused_s: FloatArray
+    tenant_at_risk_s: FloatArray
+    tenant_checkpoint_age_s: FloatArray
+    tenant_restart_s: FloatArray  # until a stopped training job runs again
+    tenant_accel_s: FloatArray  # accelerator-seconds used since the epoch
+    tenant_rate_frac: FloatArray
+    tenant_energy_j: FloatArray  # of the payload since the epoch
     restart_count: FloatArray  # job restarts by faults since the epoch, fractions carried on
     # network
     ground_backlog_bit: FloatArray

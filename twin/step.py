@@ -11,6 +11,7 @@ import numpy as np
 from twin import (
     battery_ageing,
     eclipse,
+    jobs,
     network,
     power,
     power_ahead,
@@ -117,6 +118,8 @@ def initial_state(fleet: Fleet, environment: Environment, seed: int) -> FleetSta
         utilisation_frac=satellites,
         host_down_s=satellites,
         restart_count=satellites,
+        job_kill_count=np.zeros(count, dtype=np.int64),
+        **jobs.no_tenants(count, fleet.tenants.count),
         ground_backlog_bit=satellites,
         ground_station_index=contact.station_index,
         ground_range_m=contact.range_m,
@@ -158,6 +161,7 @@ def step(
         broken = under_faults(fleet, environment, state, effects)
         fleet, environment = broken.fleet, broken.environment
     tick = _Tick(fleet, environment, step_s, elapsed_s, seed, _phase_frac(fleet), broken)
+    kills = state.job_kill_count
     state = _after_events(state, tick)
     rows = accelerator_rows(fleet.params.accel_count)
     up_count = accelerators_up_count(state.accel_down_s, rows)
@@ -171,13 +175,25 @@ def step(
         clock_frac=clock_margin_frac(state.dose_rad),
         troubles=_troubles(effects),
     )
+    wish = None
+    if fleet.tenants.count:
+        killed = state.job_kill_count != kills
+        demand, wish = jobs.tenant_demand(
+            state, demand, fleet, environment, killed=killed, up_count=up_count, step_s=step_s
+        )
     state, balance = _after_power(state, tick, demand)
     accel_w = workload.accelerator_power_w(balance.compute_w, up_count, fleet.params)
     state = _after_heat(state, tick, balance, accel_w)
-    done = workload.work_done(
-        state, demand, balance.compute_w, fleet.params, step_s, _troubles(effects)
-    )
-    state = replace(state, **done._asdict())
+    if wish is None:
+        done = workload.work_done(
+            state, demand, balance.compute_w, fleet.params, step_s, _troubles(effects)
+        )
+        state = replace(state, **done._asdict())
+    else:
+        served = jobs.tenant_done(
+            state, demand, wish, fleet, compute_power_w=balance.compute_w, step_s=step_s
+        )
+        state = replace(state, **served)  # type: ignore[arg-type]  # all of them float arrays
     if effects is not None:
         state = with_restarts(state, effects, step_s)
     state = _after_links(state, tick)

@@ -240,6 +240,13 @@ def _with_killed_jobs(state: FleetState, row: IntArray) -> FleetState:
     delivered[row] -= undone_s
     lost[row] += undone_s
     at_risk[row], age[row] = 0.0, 0.0
+    kills = state.job_kill_count.copy()
+    kills[row] += 1
     return replace(
-        state, delivered_s=delivered, lost_s=lost, at_risk_s=at_risk, checkpoint_age_s=age
+        state,
+        delivered_s=delivered,
+        lost_s=lost,
+        at_risk_s=at_risk,
+        checkpoint_age_s=age,
+        job_kill_count=kills,
     )

@@ -30,6 +30,8 @@ class WorkDemand(NamedTuple):
     rate_frac: FloatArray  # work it would do per second, given heat, faults and bursts
     power_w: FloatArray  # that rate's power
     idle_w: FloatArray  # power of doing nothing, ready; 0 between bursts
+    limit_frac: FloatArray = np.ones(1)  # rate that heat, faults and bursts allow
+    arrival_gain: FloatArray | float = 1.0  # offered work over the planned, under faults
 
 
 class WorkDone(NamedTuple):
@@ -65,7 +67,7 @@ def planned_frac(params: FleetParams) -> FloatArray:
     times 0.95, as the payload is off between them.
     """
     idle_w = params.host_power_w + params.accel_count * params.accel_idle_w
-    continuous = (params.compute_average_w - idle_w) / _dynamic_w(params)
+    continuous = (params.compute_average_w - idle_w) / dynamic_power_w(params)
     duty = params.burst_on_s / np.maximum(params.burst_period_s, 1e-9)
     frac = np.where(params.burst_period_s > 0.0, duty * BURST_LOAD_FRAC, continuous)
     return np.clip(frac, MIN_OFFERED_FRAC, 1.0)
@@ -115,7 +117,9 @@ def work_demand(
         limit_frac = limit_frac * _training_speed_frac(troubles, params)
     rate_frac = np.minimum(arrival_frac + state.queue_s / step_s, limit_frac)
     idle_w = (params.host_power_w + up_count * params.accel_idle_w) * on
-    return WorkDemand(arrival_frac, rate_frac, idle_w + rate_frac * _dynamic_w(params), idle_w)
+    power_w = idle_w + rate_frac * dynamic_power_w(params)
+    gain = 1.0 if troubles is None else troubles.arrival_gain
+    return WorkDemand(arrival_frac, rate_frac, power_w, idle_w, limit_frac, gain)
 
 
 def work_done(
@@ -132,7 +136,7 @@ def work_done(
     is refused. Training since the last checkpoint is at risk until the next one. Conserved:
     offered = delivered + lost + queue + refused.
     """
-    power_frac = np.maximum(compute_power_w - demand.idle_w, 0.0) / _dynamic_w(params)
+    power_frac = np.maximum(compute_power_w - demand.idle_w, 0.0) / dynamic_power_w(params)
     rate_frac = np.minimum(demand.rate_frac, power_frac)
     served_s, arrived_s = rate_frac * step_s, demand.arrival_frac * step_s
     waiting_s = np.maximum(state.queue_s + arrived_s - served_s, 0.0)
@@ -194,7 +198,7 @@ def goodput_frac(delivered_s: FloatArray, offered_s: FloatArray) -> FloatArray:
     return np.where(offered_s > 0.0, delivered_s / np.maximum(offered_s, 1e-30), 1.0)
 
 
-def _dynamic_w(params: FleetParams) -> FloatArray:
-    # Power between idle and peak; a floor keeps a payload with peak = idle from dividing by 0.
+def dynamic_power_w(params: FleetParams) -> FloatArray:
+    """Power between idle and peak [W], (n,); a floor keeps peak = idle from dividing by 0."""
     idle_w = params.host_power_w + params.accel_count * params.accel_idle_w
     return np.maximum(params.compute_peak_w - idle_w, 1e-3)

@@ -199,3 +199,51 @@ fleet:
     assert build.fleet.satellite_ids[0] == "shell_000_000"
     assert build.fleet.planes[11] == "shell_p001"
     assert (build.fleet.neighbour_index[66:] == -1).all()
+
+
+TENANTS = """
+name: shared
+epoch: 2026-10-01T00:00:00Z
+fleet:
+  - {id: ring, preset: three-body-12}
+  - {id: iss, preset: hpe-sbc2-iss}
+tenants:
+  - {name: lab, share_pct: 75, priority: 2, kind: training, only: [ring]}
+  - {name: city, share_pct: 25, product: image}
+"""
+
+
+def test_tenants_become_shares_and_groups_of_the_fleet() -> None:
+    scenario = load_scenario("s.yaml", lambda _: TENANTS)
+    fleet = build_fleet(scenario, 0.0, lambda _: "").fleet
+    assert [one.name for one in fleet.tenants.tenants] == ["lab", "city"]
+    assert fleet.tenant_share_frac is not None
+    assert fleet.tenant_group_index is not None
+    assert fleet.tenant_share_frac[0].tolist() == [0.75, 0.25]
+    assert fleet.tenant_share_frac[-1].tolist() == [0.0, 1.0]  # the station serves the city alone
+    assert len(set(fleet.tenant_group_index[:12, 0].tolist())) == 1
+    assert fleet.tenants.by_priority == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "part"),
+    [
+        ("only: [ring]", "tenants.0.only", "no group 'rng'"),
+        (", only: [ring]", "tenants.0.grouping", "iss has no laser links"),
+        ("name: city", "tenants.1.name", "duplicate tenant"),
+        ("product: image", "tenants.1.product", "must be"),
+        ("share_pct: 25", "tenants.1.share_pct", "above 0 to 100"),
+    ],
+)
+def test_faulty_tenants_are_named(change: str, key: str, part: str) -> None:
+    wrong = {
+        "only: [ring]": "only: [rng]",
+        ", only: [ring]": "",
+        "name: city": "name: lab",
+        "product: image": "product: poems",
+        "share_pct: 25": "share_pct: 0",
+    }[change]
+    with pytest.raises(ConfigurationError) as caught:
+        load_scenario("s.yaml", lambda _: TENANTS.replace(change, wrong))
+    found = [one for one in caught.value.problems if part in one.message]
+    assert [one.key.replace("[", ".").replace("]", "") for one in found] == [key]
