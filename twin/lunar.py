@@ -26,6 +26,7 @@ from twin.site_presets import LunarSite
 from twin.state import Environment, FloatArray
 
 SYNODIC_MONTH_S: Final = 29.530588 * SECONDS_PER_DAY  # Chapront-Touze & Chapront 1988, mean
+SIDEREAL_MONTH_S: Final = 27.321662 * SECONDS_PER_DAY  # the same source
 MOON_DISTANCE_M: Final = 384_400_000.0  # mean; IAU/NASA fact sheet
 MOON_RADIUS_M: Final = 1_737_400.0  # IAU 2015, mean
 NEW_MOON_UNIX_S: Final = 947_182_440.0  # 2000-01-06T18:14Z, Meeus 1998, table 49: k = 0
@@ -58,12 +59,12 @@ class LunarEnvironmentModel:
         ground_k = night + (day - night) * np.maximum(sine, 0.0) ** 0.25
         emitted = self._column("regolith_emissivity") * STEFAN_BOLTZMANN_W_M2_K4 * ground_k**4
         zero = np.zeros(len(self.sites))
-        moon = _moon_position_m(self.epoch_unix_s + elapsed_s, sun.unit)
+        moon, speed = _moon_motion(self.epoch_unix_s + elapsed_s, sun.unit)
         hour = np.degrees(_hour_angle_rad(longitude, self.epoch_unix_s + elapsed_s)) / 15.0
         return Environment(
             elapsed_s=elapsed_s,
             position_teme_m=np.tile(moon, (len(self.sites), 1)),
-            velocity_teme_m_s=np.zeros((len(self.sites), 3)),
+            velocity_teme_m_s=np.tile(speed, (len(self.sites), 1)),
             sun_unit=sun.unit,
             sun_distance_m=sun.distance_m,
             latitude_rad=np.radians(latitude),
@@ -124,10 +125,16 @@ def _hour_angle_rad(longitude_deg: FloatArray, unix_s: float) -> FloatArray:
     return np.asarray((turned + math.pi) % math.tau - math.pi, dtype=np.float64)
 
 
-def _moon_position_m(unix_s: float, sun_unit: FloatArray) -> FloatArray:
-    """The Moon in the plane of the ecliptic, as far from the Sun as its mean phase says, (3,)."""
+def _moon_motion(unix_s: float, sun_unit: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The Moon in the plane of the ecliptic, as far from the Sun as its mean phase says.
+
+    Position [m] and velocity [m/s], (3,) each, of a circular orbit.
+    """
     phase = (unix_s - NEW_MOON_UNIX_S) / SYNODIC_MONTH_S % 1.0 * math.tau
     obliquity = math.radians(23.439)  # IAU 2006, J2000
     pole = np.array([0.0, -math.sin(obliquity), math.cos(obliquity)])
     ahead = np.cross(pole, sun_unit)
-    return np.asarray(MOON_DISTANCE_M * (math.cos(phase) * sun_unit + math.sin(phase) * ahead))
+    place = math.cos(phase) * sun_unit + math.sin(phase) * ahead
+    course = math.cos(phase) * ahead - math.sin(phase) * sun_unit
+    speed_m_s = math.tau * MOON_DISTANCE_M / SIDEREAL_MONTH_S
+    return np.asarray(MOON_DISTANCE_M * place), np.asarray(speed_m_s * course)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from twin.fleet_params import class_params
 from twin.lunar import (
     MOON_DISTANCE_M,
     NEW_MOON_UNIX_S,
@@ -12,7 +13,10 @@ from twin.lunar import (
     night_duration_s,
     round_trip_s,
 )
+from twin.noise import satellite_keys
 from twin.site_presets import load_lunar
+from twin.state import Fleet
+from twin.step import initial_state, step
 
 SITE = load_lunar("lunar-node").site
 
@@ -63,9 +67,48 @@ def test_the_disc_sets_evenly() -> None:
 def test_battery_carries_the_night_and_the_array_refills_it() -> None:
     preset = load_lunar("lunar-node")
     night_h = night_duration_s(SITE.latitude_deg) / 3600
-    need_kwh = preset.values.bus_power_kw * night_h
+    need_kwh = (preset.values.bus_power_kw + preset.values.host_power_kw) * night_h
     depth = preset.values.battery_depth_limit_pct / 100
     assert need_kwh <= preset.values.battery_capacity_kwh * depth
     day_h = SYNODIC_MONTH_S / 3600 - night_h
     spare_kw = 0.95 * preset.values.array_power_kw - preset.values.bus_power_kw
     assert spare_kw * day_h > need_kwh
+
+
+def lunar_fleet() -> Fleet:
+    preset = load_lunar("lunar-node")
+    return Fleet(
+        name="moon",
+        satellite_ids=("node",),
+        satellite_names=("node",),
+        planes=("moon",),
+        presets=(preset.name,),
+        accelerators=(preset.values.accelerator,),
+        vendors=("none",),
+        report_interval_s=np.array([60.0]),
+        neighbour_index=np.full((1, 4), -1, dtype=np.int64),
+        satellite_key=satellite_keys(["node"]),
+        params=class_params([preset.values]),
+    )
+
+
+@pytest.mark.parametrize(("begin_s", "lit"), [(0.0, False), (SYNODIC_MONTH_S / 2, True)])
+def test_the_plant_runs_on_the_moon(begin_s: float, lit: bool) -> None:
+    """Six hours of the same plant: asleep on its battery at new Moon, working at full Moon."""
+    fleet = lunar_fleet()
+    model = LunarEnvironmentModel((SITE,), NEW_MOON_UNIX_S)
+    state = initial_state(fleet, model.at(begin_s), 1)
+    charge_frac = state.soc_frac[0]
+    for tick in range(1, 361):
+        now_s = begin_s + 60.0 * tick
+        state = step(state, fleet, model.at(now_s), 60.0, now_s, 1)
+    assert np.isfinite(state.node_temp_k).all()
+    assert state.dose_rad[0] < 0.01  # cosmic rays alone: no trapped protons there
+    if lit:
+        assert state.soc_frac[0] >= charge_frac
+        assert state.array_power_w[0] > state.load_power_w[0] * 0.9
+        return
+    assert state.array_power_w[0] == 0.0
+    assert state.compute_power_w[0] == pytest.approx(10.0)  # the host alone
+    drawn_wh = (charge_frac - state.soc_frac[0]) * fleet.params.battery_capacity_j[0] / 3600.0
+    assert drawn_wh == pytest.approx(6 * 40, rel=0.1)  # the survival load alone

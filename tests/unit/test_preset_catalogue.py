@@ -13,7 +13,8 @@ from services.cli import app
 from services.preset_tables import any_preset
 from services.scenario_files import list_scenarios, load_and_build
 from twin.constants import EARTH_EQUATOR_RADIUS_M, EARTH_GM_M3_S2
-from twin.environment import EnvironmentModel
+from twin.constellations import satrecs
+from twin.environment import EnvironmentModel, EnvironmentSettings
 from twin.errors import ConfigurationError
 from twin.fleet_params import class_params
 from twin.mean_elements import GeneratedRecords
@@ -233,3 +234,28 @@ def test_replacing_a_cap_leaves_the_filing_whole() -> None:
     assert replace(shells.rows[0].row(), shells_count=1).shells_count == 1
     uncapped = shells.model_copy(update={"cap": None}).constellation(NOW_UNIX_S)
     assert uncapped.count == 1_198_120
+
+
+def test_val_sunrise_planes_see_more_sun_the_higher_they_fly() -> None:
+    """Golden eclipse minutes of dawn-dusk planes: 22.7 at 500, 13.0 at 1,000, 8.7 at 1,200 km.
+
+    The share of a plane's 400 satellites in shadow at a solstice is the share of the orbit.
+    """
+    made = load_preset("blue-origin-sunrise").orbit
+    worst = np.zeros(129)
+    for epoch_unix_s in (1_813_536_000.0, 1_829_304_000.0):  # 2027-06-21 and 2027-12-20
+        orbits = made.constellation("none", epoch_unix_s)
+        model = EnvironmentModel(
+            satrecs(orbits, epoch_unix_s), epoch_unix_s, EnvironmentSettings(oblate_shadow=False)
+        )
+        dark = 1.0 - model.at(0.0).sunlit_frac
+        period_min = math.tau * np.sqrt(orbits.sma_m**3 / EARTH_GM_M3_S2) / 60.0
+        shadow_min = np.bincount(orbits.plane_index, weights=dark * period_min) / 400
+        worst = np.maximum(worst, shadow_min)
+    heights_km = np.arange(500, 1790, 10)
+    golden = {500: 22.7, 600: 20.7, 700: 18.8, 1000: 13.0, 1200: 8.7}
+    for height_km, minutes in golden.items():
+        # one satellite of 400 is a quarter of a minute; the golden shadow is a cylinder
+        assert worst[heights_km == height_km][0] == pytest.approx(minutes, abs=0.5), height_km
+    assert worst[heights_km >= 1460].max() == 0.0  # penumbra and the Sun's true place: above 1,391
+    assert (np.diff(worst) <= 0.3).all()
