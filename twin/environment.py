@@ -30,8 +30,6 @@ from twin.solar_particles import spe_flux_cm2_s
 from twin.space_weather import SpaceWeather, SpaceWeatherNow, space_weather_at
 from twin.state import BoolArray, Environment, FloatArray, IntArray
 from twin.trapped import (
-    FIELD_1960,
-    FIELD_1970,
     electron_flux_at,
     magnetic_columns,
     magnetic_place,
@@ -39,6 +37,7 @@ from twin.trapped import (
     saa_drift_rad,
     shell_inverse_l,
 )
+from twin.trapped_table import FIELD_1960, FIELD_1970
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from twin.cosmic_rays import SOLAR_MAXIMUM_MV, SOLAR_MINIMUM_MV
 from twin.solar_particles import event_pfu, s_level
-from twin.trapped import Solar
+from twin.trapped_table import Solar
 
 STORM_DENSITY_FRAC: Final = (1.0, 1.3, 1.6, 2.2, 3.5, 5.0)
 """Thermospheric density in a storm of level G0-G5 over the quiet one; assumption, anchored in

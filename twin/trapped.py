@@ -5,50 +5,25 @@ models and their fields are static; the field's westward drift since their epoch
 the longitude at which the tables are read.
 """
 
-import json
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from twin.constants import SECONDS_PER_JULIAN_YEAR
 from twin.state import BoolArray, FloatArray, IntArray
+from twin.trapped_table import (
+    FIELD_1960,
+    FIELD_1970,
+    FluxTable,
+    GridArray,
+    Solar,
+    trapped_table,
+)
 
 SAA_FLUX_CM2_S: Final = 100.0  # > 50 MeV: the South Atlantic Anomaly for us; assumption
 SAA_DRIFT_DEG_PER_YEAR: Final = 14.0 / 66.0
 """Westward: the minimum of |B| moved from 46 W in 1960 to 60 W in 2026 (IGRF-14 through
 ppigrf 2.1; computed). 0.21 deg a year, a first-order cure: the field changes its shape too."""
-FIELD_1960: Final = 1960  # Jensen & Cain: AP8MIN, AE8MIN, AE8MAX
-FIELD_1970: Final = 1970  # GSFC 12/66 at 1970: AP8MAX
-
-Solar = Literal["min", "max"]
-_Field = Literal[1960, 1970]
-_GridArray = NDArray[np.float32]
-
-
-class _FluxTable(NamedTuple):
-    flux_cm2_s: _GridArray  # (L * ln(B/B0),) raveled
-    shape: tuple[int, int]
-    first: tuple[float, float]  # L, ln(B/B0)
-    spacing: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class TrappedTable:
-    """AP8 and AE8 as read from the package: grids are uniform, given by first value and step."""
-
-    header: dict[str, object]
-    # By field, (altitude * latitude * longitude,) raveled; each cell holds 1/L and ln(B/B0) of
-    # itself and of its eastern neighbour, 4 x float32, so that one fetch brings a whole edge.
-    edges: dict[int, NDArray[np.complex128]]
-    shape: tuple[int, int, int]
-    first: tuple[float, float, float]  # altitude km, latitude deg, longitude deg
-    spacing: tuple[float, float, float]
-    protons: dict[Solar, _FluxTable]  # above 50 MeV
-    electrons: dict[Solar, _FluxTable]  # above 1 MeV
 
 
 class MagneticPlace(NamedTuple):
@@ -56,50 +31,6 @@ class MagneticPlace(NamedTuple):
 
     inverse_l: FloatArray  # 0 where the field line is open
     ln_field_ratio: FloatArray
-
-
-@cache
-def trapped_table() -> TrappedTable:
-    """The table shipped with the package, built by scripts/build_trapped_table.py; read once."""
-    resource = files("twin").joinpath("data", "trapped_particles.npz")
-    with resource.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-        raw = {name: stored[name] for name in stored.files}
-    header: dict[str, object] = json.loads(str(raw["header"]))
-    axes = [raw[k] for k in ("altitude_km", "latitude_deg", "longitude_deg")]
-
-    def unpacked(name: str, limit: str) -> FloatArray:
-        low, high = np.asarray(header[limit], dtype=np.float64)
-        values: FloatArray = low + _undifferenced(raw[name]) * ((high - low) / 65535.0)
-        return values
-
-    def fluxes(name: str) -> dict[Solar, _FluxTable]:
-        grid = [raw[f"{name}_l"], raw[f"{name}_ln_ratio"]]
-        solar: tuple[Solar, Solar] = ("min", "max")
-        return {
-            one: _flux_table(
-                unpacked(f"ln_{name}_flux_{one}", "ln_flux_limit"),
-                _undifferenced(raw[f"ln_{name}_flux_{one}"]) > 0,
-                grid,
-            )
-            for one in solar
-        }
-
-    both = (FIELD_1960, FIELD_1970)
-    return TrappedTable(
-        header=header,
-        edges={
-            y: _edges(
-                unpacked(f"inverse_l_{y}", "inverse_l_limit"),
-                unpacked(f"ln_ratio_{y}", "ln_ratio_limit"),
-            )
-            for y in both
-        },
-        shape=(axes[0].size, axes[1].size, axes[2].size),
-        first=(float(axes[0][0]), float(axes[1][0]), float(axes[2][0])),
-        spacing=(_spacing(axes[0]), _spacing(axes[1]), _spacing(axes[2])),
-        protons=fluxes("proton"),
-        electrons=fluxes("electron"),
-    )
 
 
 def saa_drift_rad(unix_s: float, field_epoch: int = FIELD_1960) -> float:
@@ -119,8 +50,8 @@ class MagneticColumns(NamedTuple):
     """Where satellites are in latitude and height on the map, (n,): all but their longitude."""
 
     corners: tuple[IntArray, ...]  # (low, south), (low, north), (high, south), (high, north)
-    up_part: _GridArray
-    north_part: _GridArray
+    up_part: GridArray
+    north_part: GridArray
     known: BoolArray
     all_known: bool
 
@@ -239,37 +170,6 @@ def _above_air(flux_cm2_s: FloatArray, altitude_m: FloatArray) -> FloatArray:
     return flux_cm2_s
 
 
-def _undifferenced(level: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    for axis in range(level.ndim):
-        level = np.cumsum(level, axis=axis, dtype=np.uint16)  # wraps as the differences did
-    return level
-
-
-def _raveled(values: FloatArray) -> _GridArray:
-    return values.ravel().astype(np.float32)
-
-
-def _flux_table(
-    ln_flux: FloatArray, exists: BoolArray, axes: list[NDArray[np.float64]]
-) -> _FluxTable:
-    return _FluxTable(
-        flux_cm2_s=_raveled(np.where(exists, np.exp(ln_flux), 0.0)),
-        shape=(axes[0].size, axes[1].size),
-        first=(float(axes[0][0]), float(axes[1][0])),
-        spacing=(_spacing(axes[0]), _spacing(axes[1])),
-    )
-
-
-def _spacing(axis: FloatArray) -> float:
-    return float((axis[-1] - axis[0]) / (axis.size - 1))
-
-
-def _edges(inverse_l: FloatArray, ln_ratio: FloatArray) -> NDArray[np.complex128]:
-    own = (_raveled(inverse_l), _raveled(ln_ratio))
-    four = np.stack([own[0], np.roll(own[0], -1), own[1], np.roll(own[1], -1)], axis=1)
-    return np.ascontiguousarray(four).view(np.complex128).ravel()
-
-
 def _cell(
     value: FloatArray, first: float, spacing: float, size: int
 ) -> tuple[IntArray, FloatArray]:
@@ -316,14 +216,14 @@ def _looked_up(
     return out
 
 
-def _between(begin: _GridArray, end: _GridArray, part: _GridArray) -> _GridArray:
+def _between(begin: GridArray, end: GridArray, part: GridArray) -> GridArray:
     out = end - begin
     out *= part
     out += begin
     return out
 
 
-def _flux(table: _FluxTable, place: MagneticPlace) -> FloatArray:
+def _flux(table: FluxTable, place: MagneticPlace) -> FloatArray:
     # Open field lines are stored as 1/L = 0; L = 50 is already beyond every trapped particle.
     inverse_l, ln_ratio = place
     unknown = np.isnan(inverse_l)

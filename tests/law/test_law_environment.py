@@ -9,6 +9,7 @@ from satellites import EPOCH_UNIX_S, circular, from_elements, starcloud, starlin
 from twin.environment import EnvironmentModel, EnvironmentSettings
 from twin.geometry import GeodeticPoint, earth_fixed_position_m, geodetic_point
 from twin.orbit import KNOT_INTERVAL_S, Orbits
+from twin.space_weather import SpaceWeather, SpaceWeatherEvent
 from twin.state import Environment
 
 
@@ -30,12 +31,26 @@ def _rows(environment: Environment, rows: np.ndarray) -> dict[str, bytes]:
     return out
 
 
-def test_law_shards_and_order_do_not_change_a_byte() -> None:
+STORMY = EnvironmentSettings(
+    space_weather=SpaceWeather(
+        solar_cycle="max",
+        lowers_cutoff=True,
+        events=(
+            SpaceWeatherEvent("spe", 4, -7200.0, 1e5),
+            SpaceWeatherEvent("storm", 5, -7200.0, 1e5),
+        ),
+    )
+)
+
+
+@pytest.mark.parametrize("settings", [EnvironmentSettings(), STORMY])
+def test_law_shards_and_order_do_not_change_a_byte(settings: EnvironmentSettings) -> None:
     fleet = _fleet()
-    whole = EnvironmentModel(fleet, EPOCH_UNIX_S).at(1234.5)
+    whole = EnvironmentModel(fleet, EPOCH_UNIX_S, settings).at(1234.5)
+    assert (whole.spe_flux_cm2_s.max() > 0.0) is (settings is STORMY)
     order = np.random.default_rng(2).permutation(len(fleet))
     for chosen in (order, np.arange(5), np.array([7]), np.arange(30, 37)):
-        part = EnvironmentModel([fleet[i] for i in chosen], EPOCH_UNIX_S).at(1234.5)
+        part = EnvironmentModel([fleet[i] for i in chosen], EPOCH_UNIX_S, settings).at(1234.5)
         assert _rows(part, np.arange(chosen.size)) == _rows(whole, chosen)
 
 
@@ -68,7 +83,17 @@ def test_law_a_satellite_that_fails_is_named_and_spoils_nobody_else() -> None:
     environment = model.at(100.0)
     assert model.failed(100.0).tolist() == [False, True, False]
     assert model.error_codes(100.0)[1] == 6
-    for name in ("latitude_rad", "sunlit_frac", "beta_rad", "proton_flux_cm2_s"):
+    for name in (
+        "latitude_rad",
+        "sunlit_frac",
+        "beta_rad",
+        "proton_flux_cm2_s",
+        "electron_flux_cm2_s",
+        "gcr_flux_cm2_s",
+        "spe_flux_cm2_s",
+        "cutoff_gv",
+        "air_density_kg_m3",
+    ):
         values = getattr(environment, name)
         assert np.isnan(values).tolist() == [False, True, False], name
     one = np.array([0])

@@ -1,4 +1,4 @@
-"""Ten broken scenario files: one clear line per fault, with file, line, key and what is allowed."""
+"""Broken scenario files: one clear line per fault, with file, line, key and what is allowed."""
 
 from pathlib import Path
 
@@ -51,6 +51,35 @@ EXPECTED = {
     "cyclic_extends": [
         f"{BROKEN}/cyclic_middle.yaml:2: extends: cycle: {BROKEN}/cyclic_extends.yaml -> "
         f"{BROKEN}/cyclic_middle.yaml -> {BROKEN}/cyclic_extends.yaml",
+    ],
+    "space_weather": [
+        f"{BROKEN}/space_weather.yaml:{line}: environment.{problem}"
+        for line, problem in (
+            (4, "shadow: must be 'oblate' or 'spherical', got 'round'"),
+            (6, "space_weather.solar_cycle: must be 'min' or 'max', got 'maximum'"),
+            (7, "space_weather.phi_mv: 5 is out of range; allowed 100 to 2,000"),
+            (
+                8,
+                "space_weather.cycle: unknown key; did you mean 'solar_cycle'? allowed: "
+                "cutoff_lowering, density_frac, events, phi_mv, solar_cycle",
+            ),
+            (
+                10,
+                "space_weather.events.0.level: 'S3' is not a level of storm; "
+                "allowed: G1, G2, G3, G4, G5",
+            ),
+            (
+                11,
+                "space_weather.events.1.kind: unknown kind 'flare'; allowed: spe, storm",
+            ),
+            (12, "space_weather.events.2.duration_h: 0 is out of range; allowed above 0 to 720"),
+            (13, "space_weather.events.3.duration_h: this key is required"),
+            (
+                13,
+                "space_weather.events.3.level: 'S9' is not a level of spe; "
+                "allowed: S1, S2, S3, S4, S5",
+            ),
+        )
     ],
     "not_yaml": [f"{BROKEN}/not_yaml.yaml:3: not YAML: did not find expected ',' or ']'"],
 }

@@ -11,15 +11,13 @@ from twin.environment import EnvironmentModel, EnvironmentSettings
 from twin.space_weather import SpaceWeather, SpaceWeatherEvent
 from twin.state import FloatArray
 from twin.trapped import (
-    FIELD_1970,
     SAA_DRIFT_RAD,
-    Solar,
     electron_flux_cm2_s,
     in_saa,
     proton_flux_cm2_s,
     saa_drift_rad,
-    trapped_table,
 )
+from twin.trapped_table import FIELD_1970, Solar, trapped_table
 
 from satellites import EPOCH_UNIX_S, circular  # isort: skip
 
