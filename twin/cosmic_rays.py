@@ -34,10 +34,15 @@ def lowered_inverse_l(inverse_l: FloatArray, lowering_rad: float) -> FloatArray:
     A shell's invariant latitude is cos^2(Lambda) = 1/L; the particles that reached Lambda now
     reach Lambda - lowering: 1/L' = cos^2(Lambda + lowering). Shells below L = 1 keep theirs.
     """
-    cosine = np.sqrt(np.clip(inverse_l, 0.0, 1.0))
-    sine = np.sqrt(1.0 - cosine * cosine)
-    moved = np.maximum(cosine * np.cos(lowering_rad) - sine * np.sin(lowering_rad), 0.0)
-    return np.where(inverse_l > 1.0, inverse_l, moved * moved)
+    # cos^2(L + d) = 1/L cos^2 d + (1 - 1/L) sin^2 d - 2 sin d cos d sqrt(1/L (1 - 1/L))
+    inside = np.minimum(np.maximum(inverse_l, 0.0), 1.0)
+    outside = 1.0 - inside
+    cosine, sine = np.cos(lowering_rad), np.sin(lowering_rad)
+    root = np.sqrt(inside * outside)
+    moved = inside * cosine**2 + outside * sine**2 - (2.0 * sine * cosine) * root
+    # Past the pole there is no shell: the field is open.
+    moved = np.where(inside < sine * sine, 0.0, np.maximum(moved, 0.0))
+    return np.where(inverse_l > 1.0, inverse_l, moved)
 
 
 def kinetic_energy_gev(rigidity_gv: FloatArray) -> FloatArray:

@@ -1,6 +1,7 @@
 """Solar particle events: spectrum, course in time, and how much of one reaches an orbit."""
 
 import math
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -51,9 +52,26 @@ def spe_flux_cm2_s(
     """
     if not np.any(free_space_pfu):
         return np.asarray(cutoff_gv * 0.0)
+    known = np.isfinite(cutoff_gv)
+    share = _share_by_cutoff()
+    # Linear between 4096 points up to 1.7 GV: 1e-6 of the spectrum.
+    place = np.where(known, cutoff_gv, 0.0) * ((share.size - 2) / _LAST_GV)
+    np.minimum(place, share.size - 2.0, out=place)
+    index = place.astype(np.int64)
+    low = share.take(index)
+    reached = low + (share.take(index + 1) - low) * (place - index)
+    reached *= 2.0 * np.pi * sky_frac
+    return np.where(known, reached * free_space_pfu, np.nan)
+
+
+@cache
+def _share_by_cutoff() -> FloatArray:
+    # Share of the spectrum above 50 MeV that a cutoff lets in; the last two points are zero.
+    cutoff_gv = np.linspace(0.0, _LAST_GV, 4095)
     least_gv = float(rigidity_gv(np.array(EVENT_ENERGY_GEV)))
     share = integral_spectrum_frac(np.maximum(cutoff_gv, least_gv))
-    return np.asarray(2.0 * np.pi * free_space_pfu * share * sky_frac)
+    share[-1] = 0.0
+    return np.append(share, 0.0)
 
 
 def event_pfu(level: int, since_onset_s: float, duration_s: float) -> float:

@@ -47,7 +47,7 @@ STORMY = EnvironmentSettings(
 def test_law_shards_and_order_do_not_change_a_byte(settings: EnvironmentSettings) -> None:
     fleet = _fleet()
     whole = EnvironmentModel(fleet, EPOCH_UNIX_S, settings).at(1234.5)
-    assert (whole.spe_flux_cm2_s.max() > 0.0) is (settings is STORMY)
+    assert bool(whole.spe_flux_cm2_s.max() > 0.0) is (settings is STORMY)
     order = np.random.default_rng(2).permutation(len(fleet))
     for chosen in (order, np.arange(5), np.array([7]), np.arange(30, 37)):
         part = EnvironmentModel([fleet[i] for i in chosen], EPOCH_UNIX_S, settings).at(1234.5)
