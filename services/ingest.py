@@ -104,8 +104,10 @@ class Ingester:
             await self._write(batches)
 
     async def _write(self, batches: list[Batch]) -> None:
+        lines = b"".join(batch.body for batch in batches)
         try:
-            await self._until_taken(b"".join(batch.body for batch in batches))
+            if lines:  # batches of satellites out of contact are empty
+                await self._until_taken(lines)
         except RejectedRowsError as error:
             if len(batches) > 1:
                 for batch in batches:

@@ -27,7 +27,8 @@ from services.topics import Topics, parse
 from services.watermark import Outbox, Owed
 from twin.environment import EnvironmentModel
 from twin.frames import FRAME_VERSION, FrameHeader, batch
-from twin.reports import encode_report, plan_shards
+from twin.playback import Recorders
+from twin.reports import Shard, encode_report, plan_shards
 from twin.rollups import ROLLUP_SHARD, encode_rollups
 from twin.scenario import FleetBuild, Scenario
 from twin.sensors import Snapshot
@@ -67,6 +68,7 @@ class Counts:
 
     ticks: int = 0
     frames_published: int = 0
+    frames_late: int = 0
     frames_stored: int = 0
     rows_published: int = 0
     resent: int = 0
@@ -97,6 +99,8 @@ class Simulator:
         before = initial_state(self.fleet, self.environment, self.seed)
         self.state = step(before, self.fleet, self.environment, self.step_s, 0.0, self.seed)
         self.shards = plan_shards(self.fleet, self.step_s)
+        playback = self.plan.scenario.playback
+        self.recorders = Recorders(self.fleet.count) if playback else None
         self.topics = Topics(self.fleet.name)
         self.compute_limit_frac: FloatArray = np.ones(self.fleet.count)
         self.tick = 0
@@ -159,8 +163,7 @@ class Simulator:
         seen = Snapshot(self.fleet, self.state, self.environment, self.seed, self.tick)
         for shard in self.shards:
             if shard.is_due(self.tick) and shard.rows.size:
-                body = encode_report(shard, seen, self.time_ns)
-                self._put(shard.name, shard.seq(self.tick), len(shard.rows), body)
+                self._send_report(shard, encode_report(shard, seen, self.time_ns))
         every_ticks = max(1, round(ROLLUP_EVERY_S / self.step_s))
         if self.tick % every_ticks == 0:
             body = encode_rollups(seen, self.time_ns)
@@ -168,7 +171,18 @@ class Simulator:
         self._note_changed_states()
         self.changed.set()
 
-    def _put(self, shard: str, seq: int, frames: int, body: bytes) -> None:
+    def _send_report(self, shard: Shard, body: bytes) -> None:
+        """One shard's batch; with playback, less what waits on board and plus what waited."""
+        seq = shard.seq(self.tick)
+        if self.recorders is None:
+            self._put(shard.name, seq, len(shard.rows), body)
+            return
+        contact = self.state.ground_station_index >= 0
+        accel_count = self.fleet.params.accel_count
+        sent = self.recorders.transmit(shard, seq, body, contact, accel_count)
+        self._put(shard.name, seq, sent.frames, sent.body, sent.late)
+
+    def _put(self, shard: str, seq: int, frames: int, body: bytes, late: int = 0) -> None:
         header = FrameHeader(
             v=FRAME_VERSION,
             fleet=self.fleet.name,
@@ -180,9 +194,11 @@ class Simulator:
             frames=frames,
             lines=0,
             crc32=0,
+            late=late,
         )
         self.outbox.add(Owed(shard, seq, frames, batch(header, body)))
         self.counts.frames_published += frames
+        self.counts.frames_late += late
         self.counts.rows_published += body.count(b"\n")
 
     def _note_changed_states(self) -> None:
@@ -258,6 +274,9 @@ class Simulator:
             "ticks": self.counts.ticks,
             "frames_published": self.counts.frames_published,
             "frames_stored": self.counts.frames_stored,
+            "frames_late": self.counts.frames_late,
+            "frames_on_board": self.recorders.held_count if self.recorders else 0,
+            "frames_overwritten": self.recorders.dropped_count if self.recorders else 0,
             "owed": self.outbox.frames_count,
             "owed_bytes": self.outbox.bytes_count,
             "resent": self.counts.resent,

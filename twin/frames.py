@@ -43,6 +43,7 @@ class FrameHeader:
     frames: int  # rows of measurement sat_state: satellites that report in this batch
     lines: int
     crc32: int
+    late: int = 0  # of the frames, those played back after a gap in contact
 
 
 def batch(header: FrameHeader, body: bytes) -> bytes:
@@ -69,7 +70,8 @@ def open_batch(payload: bytes) -> tuple[FrameHeader, bytes]:
             raise FrameError(f"header field {name} is not {kind.__name__}")
     if header.v != FRAME_VERSION:
         raise FrameError(f"version {header.v}, this reader knows {FRAME_VERSION}")
-    if header.lines != body.count(b"\n") or not body.endswith(b"\n"):
+    whole = body.endswith(b"\n") or not body  # nobody in contact: an empty batch keeps the count
+    if header.lines != body.count(b"\n") or not whole:
         raise FrameError(
             f"{body.count(chr(10).encode())} lines where the header says {header.lines}"
         )
