@@ -8,7 +8,12 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from services.economic_choices import changed_sections
+from services.economic_choices import (
+    changed_ends,
+    changed_sections,
+    changed_site,
+    chosen_launcher,
+)
 from twin.economic_inputs import economics_file
 from twin.economics import (
     FleetEconomics,
@@ -18,7 +23,6 @@ from twin.economics import (
     ground_economics,
     showback,
 )
-from twin.launchers import launcher
 from twin.monte_carlo import PERCENTILES, MonteCarlo, monte_carlo
 from twin.preset_files import preset_names, sources
 from twin.preset_library import load_preset
@@ -56,9 +60,7 @@ def economics_report(
     """Figures of one preset with the user's changes. Raises ConfigurationError by name."""
     one = load_preset(preset)
     values, life, inputs = changed_sections(one.values, one.life, changes)
-    vehicle = launcher(options.vehicle or life.launcher)
-    if options.vehicle is not None:
-        life = life.model_copy(update={"satellites_per_launch": 0})
+    vehicle, life = chosen_launcher(life, options.vehicle, changes)
     count = one.orbit.count
     price = options.usd_per_kg
     fleet = fleet_economics(preset, values, life, count, vehicle, inputs, price)
@@ -75,11 +77,13 @@ def economics_report(
             price,
             options.samples_count,
             options.seed,
+            changed_ends(changes),
         )
     return EconomicsReport(
         fleet=fleet,
         ground=tuple(
-            ground_economics(load_ground(name), inputs, scale_kw) for name in preset_names("ground")
+            ground_economics(changed_site(load_ground(name), changes), inputs, scale_kw)
+            for name in preset_names("ground")
         ),
         tenants=showback(fleet.accelerator_hours_year, fleet.energy_kwh_year, tenants),
         monte_carlo=drawn,

@@ -10,7 +10,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from services.economic_choices import changed_sections
+from services.economic_choices import changed_sections, chosen_launcher
 from twin.constants import SECONDS_PER_DAY, SECONDS_PER_JULIAN_YEAR
 from twin.deployment import STATE_BY_NAME, StateLimits, deployment_timeline, state_limits
 from twin.fleet_life import (
@@ -20,7 +20,6 @@ from twin.fleet_life import (
     life_plan,
     live,
 )
-from twin.launchers import launcher
 from twin.life_values import LifeValues
 from twin.preset_library import load_preset
 from twin.preset_values import PresetValues
@@ -75,7 +74,7 @@ def print_life(
     played = []
     for one in fleets:
         values, life, _ = changed_sections(one.values, one.life, changes)
-        by = launcher(vehicle) if vehicle else None
+        by, life = chosen_launcher(life, vehicle, changes)
         plan = life_plan(one.name, values, life, one.count, by)
         stuck = [state_limits(values, STATE_BY_NAME[name]) for name in STUCK]
         played.append((live(plan, years, seed), (*deployment_timeline(values, life), *stuck)))

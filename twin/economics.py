@@ -197,7 +197,7 @@ def ground_economics(
 def showback(
     accelerator_hours: float, energy_kwh: float, shares: Mapping[str, float]
 ) -> tuple[TenantShare, ...]:
-    """A fleet's use split over its tenants; the rows sum to the fleet's total.
+    """A planned year split over tenants; the rows sum to the total (a run bills in `twin.jobs`).
 
     `shares` are parts of 1; what they leave is `unallocated`. Raises ConfigurationError for a
     share outside 0 to 1 and for shares that sum to more than 1.

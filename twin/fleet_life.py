@@ -100,12 +100,13 @@ def life_plan(
 ) -> LifePlan:
     """A plan from a preset's numbers and a launcher, by default the preset's own.
 
+    `satellites_per_launch` holds where it is not 0, else as many as the payload lifts.
+
     Raises ConfigurationError for an unknown launcher and for a satellite that no flight can lift.
     """
     vehicle = by or launcher(life.launcher)
     capacity_kg = vehicle.values.payload_kg
-    per_launch = life.satellites_per_launch if by is None else 0
-    per_launch = per_launch or math.floor(capacity_kg / values.mass_kg)
+    per_launch = life.satellites_per_launch or math.floor(capacity_kg / values.mass_kg)
     if per_launch < 1:
         message = f"{values.mass_kg:,.0f} kg does not fit: {vehicle.name} lifts {capacity_kg:,.0f}"
         raise ConfigurationError([Problem("life", None, f"{name}.mass_kg", message)])

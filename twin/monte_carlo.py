@@ -4,6 +4,7 @@ Triangular, from a low to a high end that presets/economics.yaml states, with th
 number as the mode; independent of each other. Draws are counter-based: same seed, same result.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,8 +63,14 @@ def triangular(share: FloatArray, low: float, mode: float, high: float) -> Float
     return np.asarray(np.where(share < (mode - low) / span, rising, falling), dtype=np.float64)
 
 
-def triangles(values: PresetValues, life: LifeValues) -> tuple[Triangle, ...]:
-    """The three unknowns of a preset; an end gives way where the preset lies beyond it."""
+def triangles(
+    values: PresetValues, life: LifeValues, ends: Mapping[str, float] | None = None
+) -> tuple[Triangle, ...]:
+    """The three unknowns of a preset; an end gives way where the preset lies beyond it.
+
+    `ends` replaces shipped ends, by `NAME.low` and `NAME.high`.
+    """
+    own = ends or {}
     heat_w = 1000.0 * (values.compute_average_kw + BUS_TO_RADIATOR_FRAC * values.bus_power_kw)
     modes = {
         "specific_power_kw_t": 1000.0 * rated_power_kw(values, life) / values.mass_kg,
@@ -73,8 +80,12 @@ def triangles(values: PresetValues, life: LifeValues) -> tuple[Triangle, ...]:
     found = []
     for name, mode in modes.items():
         bounds = economics_file().distributions[name]
-        low, high = float(bounds.low.value), float(bounds.high.value)
-        cited = (bounds.low.source, bounds.high.source)
+        low = own.get(f"{name}.low", float(bounds.low.value))
+        high = own.get(f"{name}.high", float(bounds.high.value))
+        cited = (
+            "changed" if f"{name}.low" in own else bounds.low.source,
+            "changed" if f"{name}.high" in own else bounds.high.source,
+        )
         found.append(Triangle(name, min(low, mode), mode, max(high, mode), cited))
     return tuple(found)
 
@@ -89,6 +100,7 @@ def monte_carlo(
     usd_per_kg: float | None,
     samples_count: int,
     seed: int,
+    ends: Mapping[str, float] | None = None,
 ) -> MonteCarlo:
     """Percentiles of costs and footprint over `samples_count` draws.
 
@@ -99,7 +111,7 @@ def monte_carlo(
     if not 1 <= samples_count <= MAX_SAMPLES:
         message = f"{samples_count} is out of range; allowed 1 to {MAX_SAMPLES:,}"
         raise ConfigurationError([Problem("economics", None, "monte-carlo", message)])
-    shapes = triangles(values, life)
+    shapes = triangles(values, life, ends)
     key, counter = satellite_keys([name]), np.arange(samples_count, dtype=np.int64)
     specific, flux, failures = (
         triangular(uniform(seed, one.name, key, counter), one.low, one.mode, one.high)

@@ -179,6 +179,20 @@ def test_inputs_change_by_flag_and_by_file(tmp_path: Path) -> None:
     price = launched_power_usd_per_kw_year(200.0, 3000.0, 120.0, 4.0)
     report = economics_report("spacex-ai1", changes, {}, EconomicsOptions(usd_per_kg=200.0))
     assert report.fleet.launched_power_usd_per_kw_year == pytest.approx(price)
+    changes = gathered_changes(
+        ["ground.pue=1.5", "usd_per_kg=100", "radiator_w_m2.low=300", "loss_pct=0"], None
+    )
+    options = EconomicsOptions(samples_count=50)
+    report = economics_report("spacex-ai1", changes, {}, options)
+    assert report.fleet.usd_per_kg == 100
+    assert all(one.site_power_kw == pytest.approx(1.5 * one.it_power_kw) for one in report.ground)
+    assert report.monte_carlo is not None
+    assert report.monte_carlo.triangles[1].low == 300
+    assert report.monte_carlo.triangles[1].sources[0] == "changed"
+    with pytest.raises(ConfigurationError, match=r"pue: 0\.5 is out of range"):
+        economics_report("spacex-ai1", {"ground.pue": 0.5}, {}, options)
+    with pytest.raises(ConfigurationError, match=r"radiator_w_m2\.low: -1 is out of range"):
+        economics_report("spacex-ai1", {"radiator_w_m2.low": -1}, {}, options)
     with pytest.raises(ConfigurationError, match="did you mean 'mass_kg'"):
         gathered_changes(["mas_kg=1"], None)
     with pytest.raises(ConfigurationError, match="must be key=value"):

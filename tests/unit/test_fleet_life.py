@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from services.cli import app
+from services.economic_choices import chosen_launcher
 from services.life_tables import alarms
 from twin.constants import SECONDS_PER_DAY, SECONDS_PER_JULIAN_YEAR
 from twin.deployment import STATE_BY_NAME, deployment_timeline, state_limits
@@ -199,14 +200,19 @@ def test_the_launcher_decides_how_fast_a_fleet_grows() -> None:
     assert small.per_launch_count == 6
     large = life_plan("s", preset.values, preset.life, 24, launcher("starship-2030s"))
     assert large.per_launch_count == 222
-    assert life_plan("a", load_preset("spacex-ai1").values, load_preset("spacex-ai1").life, 48)
+    ai1 = load_preset("spacex-ai1")
+    assert life_plan("a", ai1.values, ai1.life, 48).per_launch_count == 48  # as announced
+    by, life = chosen_launcher(ai1.life, "nova", {"loss_pct": 50.0})
+    plan = life_plan("a", ai1.values, life, 48, by)
+    assert (plan.per_launch_count, plan.loss_frac) == (1, 0.5)
 
 
 def test_errors_say_what_is_wrong() -> None:
     preset = load_preset("spacex-ai1")
     with pytest.raises(ConfigurationError, match="does not fit: nova lifts 3,000"):
         heavy = preset.values.model_copy(update={"mass_kg": 4000.0})
-        life_plan("a", heavy, preset.life, 48, launcher("nova"))
+        by_mass = preset.life.model_copy(update={"satellites_per_launch": 0})
+        life_plan("a", heavy, by_mass, 48, launcher("nova"))
     with pytest.raises(ConfigurationError, match="did you mean 'new-glenn'"):
         launcher("newglenn")
     with pytest.raises(ConfigurationError, match="allowed above 0 to 100"):
