@@ -97,7 +97,7 @@ def alarms(life: FleetLife) -> list[str]:
             f"capacity below plan from year {_years(life.time_s[short[0]]):.2f}, at worst "
             f"{missing:,} satellites short in year {_years(life.time_s[worst]):.2f}"
         )
-    built = life.planned_service_count >= life.plan.target_count
+    built = life.time_s >= life.plan.filled_s
     for level, limit in (("critical", SPARES_CRITICAL_PCT), ("warning", SPARES_WARNING_PCT)):
         low = np.flatnonzero(built & (life.spares_left_pct < limit))
         if low.size and life.plan.spares_count:

@@ -47,6 +47,17 @@ class LifePlan:
     stand_down_s: float  # of all later launches after a loss
     service_after_s: float  # from orbit to service
 
+    @property
+    def reorder_count(self) -> int:
+        """Missing satellites that are worth a flight: half of the spares or a full load."""
+        return max(1, min(self.per_launch_count, math.ceil(self.spares_count / 2)))
+
+    @property
+    def filled_s(self) -> float:
+        """When target and spares would all be in service by the plan."""
+        flights = math.ceil((self.target_count + self.spares_count) / self.per_launch_count)
+        return (flights - 1) * self.launch_interval_s + self.service_after_s
+
 
 @dataclass(frozen=True)
 class FleetLife:
@@ -132,9 +143,9 @@ def life_plan(
 def live(plan: LifePlan, years: float, seed: int, reports_count: int = 61) -> FleetLife:
     """Play a plan for some years; `reports_count` evenly spaced instants, both ends included.
 
-    A launch slot is used while target and spares are not all in orbit, with as many satellites
-    as are missing. Raises ConfigurationError for years outside 0 to 100 and for plans beyond
-    MAX_DRAWS satellites.
+    A launch slot is used when at least `reorder_count` of target and spares are missing, with as
+    many satellites as are missing and fit. Raises ConfigurationError for years outside 0 to 100
+    and for plans beyond MAX_DRAWS satellites.
     """
     slots = _checked_slots(plan, years, reports_count)
     horizon_s = years * SECONDS_PER_JULIAN_YEAR
@@ -192,9 +203,10 @@ def _played(plan: LifePlan, slots: int, horizon_s: float, seed: int) -> _Flown:
         day = int(at_s // SECONDS_PER_DAY)
         alive -= int(ends_by_day[seen_day:day].sum())
         seen_day = day
-        seats = min(plan.target_count + plan.spares_count - alive, plan.per_launch_count)
-        if seats <= 0:
+        missing = plan.target_count + plan.spares_count - alive
+        if missing < plan.reorder_count:
             continue
+        seats = min(missing, plan.per_launch_count)
         lost = bool(fate[slot] < plan.loss_frac)
         rows.append((slot, at_s, lost, seats))
         if lost:
