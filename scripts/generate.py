@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dashboards import build
 from dashboards.channel_docs import channels_page
+from dashboards.equations_docs import equations_page
 from services.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,7 +26,11 @@ def settings_page() -> str:
     return head + "\n".join(rows) + "\n"
 
 
-PAGES = {"docs/settings.md": settings_page, "docs/channels.md": channels_page}
+PAGES = {
+    "docs/settings.md": settings_page,
+    "docs/channels.md": channels_page,
+    "docs/equations.md": equations_page,
+}
 
 
 def main() -> int:

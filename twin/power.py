@@ -59,11 +59,14 @@ def array_available_w(
     elapsed_s: float,
     params: FleetParams,
 ) -> FloatArray:
-    """Power the array can deliver at the bus [W], (n,).
+    """Power the solar array can deliver at the bus [W], (n,).
 
-    P = P0 (S / S0) cos(theta) [1 + beta (T - 28 C)] h max(0, 1 - r t) eta. S already holds
-    distance and the sunlit fraction. Sun-tracking with a 2 deg error. Validity: 150-400 K;
-    linear ageing, good to a few years. Source: physics.md 4.2.
+    P = P0 (S / S0) cos(theta) [1 + beta (T - 28 C)] h max(0, 1 - r t) eta, with P0 the rated
+    power at S0 = 1361 W/m2 and 28 C, S the sunlight here (distance and shadow in it), theta the
+    pointing error of 2 deg, beta the temperature coefficient [1/K], T the array's own node, h
+    the health of its strings, r the yearly loss, t years since the epoch, eta the converter.
+    Validity: 150-400 K; linear ageing, good to a few years. Source: Wertz & Larson 1999, Space
+    Mission Analysis and Design, section 11.4; rating conditions AIAA S-111.
     """
     years = elapsed_s / SECONDS_PER_JULIAN_YEAR
     ageing_frac = np.maximum(1.0 - params.array_loss_frac_per_year * years, 0.0)

@@ -5,6 +5,7 @@ errors.json, from which docs/equations.md quotes them.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +17,18 @@ from numpy.typing import NDArray
 from orbits import is_high, reference, satrec
 from plant import battery_off_frac, network_off_k
 
+from twin.battery_ageing import (
+    CYCLE_DEADBAND_FRAC,
+    ClosedCycles,
+    count_cycles,
+    no_reversals_frac,
+    open_cycles,
+)
+from twin.clock import gmst_rad
 from twin.environment import EnvironmentModel
+from twin.geometry import geodetic_point
+from twin.orbit import Orbits
+from twin.trapped import in_saa, proton_flux_cm2_s
 
 Array = NDArray[np.float64]
 
@@ -85,6 +97,58 @@ def worst_network_k(step_s: float) -> float:
 
 def worst_battery_frac(step_s: float) -> float:
     return max(battery_off_frac(case, step_s) for case in reference("battery")["cases"])
+
+
+@cache
+def trapped_offs() -> dict[str, tuple[float, float]]:
+    """Fluence of a day, and time in the anomaly, against AP8's own, minus 1, by orbit."""
+    content = reference("trapped")
+    found = {}
+    for case in content["cases"]:
+        elements = case["elements"]
+        orbits = Orbits([satrec(elements)], elements["epoch_unix_s"])
+        instants_s = np.arange(0.0, 86_400.0, content["step_s"])
+        place_m = np.array([orbits.at(float(t)).position_teme_m[0] for t in instants_s])
+        turn = np.array([gmst_rad(elements["epoch_unix_s"], float(t)) for t in instants_s])
+        point = geodetic_point(place_m, 0.0)
+        flux = proton_flux_cm2_s(
+            point.latitude_rad,
+            np.remainder(point.longitude_rad - turn + math.pi, math.tau) - math.pi,
+            point.altitude_m,
+            drift_rad=0.0,
+        )
+        fluence = float(flux.sum() * content["step_s"]) / case["fluence_cm2_day"]
+        found[case["orbit"]] = (fluence - 1.0, float(in_saa(flux).mean()) - case["in_saa_frac"])
+    return found
+
+
+def worst_fluence_pct() -> float:
+    return 100.0 * max(abs(fluence) for fluence, _ in trapped_offs().values())
+
+
+def rainflow_off_count() -> float:
+    """Largest difference of a count of cycles of one depth, over all histories."""
+    worst = 0.0
+    for case in reference("rainflow")["cases"]:
+        soc = np.array(case["soc_frac"])
+        extreme, reversal = soc[:1], no_reversals_frac(soc[:1])
+        counted: Counter[float] = Counter()
+        for value in soc[1:]:
+            state = count_cycles(np.array([value]), extreme, reversal)
+            extreme, reversal = state.extreme_frac, state.reversal_frac
+            _add(counted, state.closed)
+        _add(counted, open_cycles(extreme, reversal))
+        wanted: Counter[float] = Counter()
+        for depth, count in case["depth_and_count"]:
+            wanted[round(depth, 4)] += count * (depth > CYCLE_DEADBAND_FRAC)
+        depths = counted.keys() | wanted.keys()
+        worst = max(worst, *(abs(counted[d] - wanted[d]) for d in depths))
+    return worst
+
+
+def _add(counted: Counter[float], closed: ClosedCycles) -> None:
+    for depth, weight in zip(closed.depth_frac, closed.weight, strict=True):
+        counted[round(float(depth), 4)] += float(weight)
 
 
 def _tool(name: str, word: str) -> str:
@@ -162,7 +226,31 @@ def _plant_measures() -> Iterator[Measure]:
         )
 
 
-MEASURES: tuple[Measure, ...] = (*_eclipse_measures(), *_place_measures(), *_plant_measures())
+def _other_measures() -> Iterator[Measure]:
+    yield Measure(
+        "twin.trapped.proton_flux_cm2_s",
+        "fluence of a day above 50 MeV, worst of nine orbits from 420 to 1600 km",
+        "%",
+        _tool("trapped", "aep8") + " (AP8MIN)",
+        worst_fluence_pct,
+        3.0,
+    )
+    yield Measure(
+        "twin.battery_ageing.count_cycles",
+        "cycles of one depth in four histories",
+        "cycles",
+        _tool("rainflow", "rainflow"),
+        rainflow_off_count,
+        0.0,
+    )
+
+
+MEASURES: tuple[Measure, ...] = (
+    *_other_measures(),
+    *_eclipse_measures(),
+    *_place_measures(),
+    *_plant_measures(),
+)
 
 
 def as_json(measure: Measure) -> dict[str, Any]:
