@@ -26,6 +26,7 @@ SECTIONS: Final = (
     ("Workload", ("workload", "upsets")),
     ("Links and delay", ("network", "latency")),
     ("Sizing", ("sizing", "fleet_params")),
+    ("Economics", ("economics",)),
 )
 
 UNITS: Final = {
@@ -41,7 +42,8 @@ UNITS: Final = {
     "hz": "Hz", "ohm": "ohm", "bit": "bit", "wh": "Wh", "km": "km", "mm": "mm", "mm_al": "mm Al",
     "m2": "m2", "kg": "kg", "pa": "Pa", "min": "min", "w": "W", "j": "J", "k": "K",
     "c": "C-rate or deg C", "a": "A", "v": "V", "m": "m", "s": "s", "h": "h",
-    "au": "AU", "usd": "USD",
+    "au": "AU", "kw": "kW", "kwh": "kWh", "hours": "h", "byte": "byte", "usd_per_kg": "USD/kg",
+    "year": "yr", "usd": "USD",
 }  # fmt: skip
 """Unit of a quantity by the end of its name."""
 
@@ -60,7 +62,7 @@ class Entry:
 def unit_of(name: str) -> str:
     """Unit that a name ends in, by the longest match; empty where it carries none."""
     words = name.lower().split("_")
-    for length in range(min(4, len(words) - 1), 0, -1):
+    for length in range(min(4, len(words)), 0, -1):
         unit = UNITS.get("_".join(words[-length:]))
         if unit:
             return unit
@@ -126,12 +128,15 @@ def _entries(module: str) -> Iterator[Entry]:
 def _is_numeric(node: ast.FunctionDef) -> bool:
     taken = " ".join(ast.unparse(a.annotation) for a in node.args.args if a.annotation)
     given = ast.unparse(node.returns) if node.returns else ""
-    return bool(re.search(r"Array|float|Environment|State|Params", taken)) and given != "None"
+    return bool(re.search(r"Array|float|Environment|State|Params|Point", taken)) and given != "None"
 
 
 def _input_unit(argument: ast.arg) -> str:
     kind = ast.unparse(argument.annotation) if argument.annotation else ""
     return unit_of(argument.arg) or kind
+
+
+_CITATION: Final = r"[A-Z]\w+(?: (?:& [A-Z]\w+|et al\.))? (?:19|20)\d\d(?:,[^);:.]*)?"
 
 
 def _entry(module: str, name: str, text: str, inputs: list[tuple[str, str]]) -> Entry:

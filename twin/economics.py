@@ -18,7 +18,7 @@ from twin.life_values import LifeValues
 from twin.preset_values import PresetValues
 from twin.site_presets import GroundPreset
 
-HOURS_PER_YEAR: Final = SECONDS_PER_JULIAN_YEAR / 3600.0
+HOURS_PER_YEAR: Final = SECONDS_PER_JULIAN_YEAR / 3600.0  # by definition
 UNALLOCATED: Final = "unallocated"
 
 

@@ -19,7 +19,7 @@ from twin.sizing import (
 from twin.state import FleetParams, FloatArray
 from twin.thermal import BUS_TO_RADIATOR_FRAC, equilibrium_temp_k
 
-JOULE_PER_KWH: Final = 3.6e6
+JOULE_PER_KWH: Final = 3.6e6  # exact
 EMPTY_CHAIN_W: Final = 100.0
 """A relay has no payload; its die and plate are sized as for this, idle and regular nodes."""
 Fields = dict[str, Any]

@@ -12,8 +12,8 @@ from twin.network import link_range_m
 from twin.state import Fleet, FloatArray
 from twin.workload import diurnal_frac, planned_frac
 
-BAND_DEG: Final = 15.0
-GRID_LATITUDE_DEG: Final = 7.5
+BAND_DEG: Final = 15.0  # rows of the report; our choice
+GRID_LATITUDE_DEG: Final = 7.5  # two places to a band; our choice
 GRID_LONGITUDE_DEG: Final = 15.0
 INSTANTS: Final = 12  # over one day, so that the Earth turns under the orbits
 
