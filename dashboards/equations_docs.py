@@ -126,7 +126,8 @@ def _entries(module: str) -> Iterator[Entry]:
 
 
 def _is_numeric(node: ast.FunctionDef) -> bool:
-    taken = " ".join(ast.unparse(a.annotation) for a in node.args.args if a.annotation)
+    arguments = [*node.args.args, *node.args.kwonlyargs]
+    taken = " ".join(ast.unparse(one.annotation) for one in arguments if one.annotation)
     given = ast.unparse(node.returns) if node.returns else ""
     return bool(re.search(r"Array|float|Environment|State|Params|Point", taken)) and given != "None"
 
@@ -148,7 +149,8 @@ def _entry(module: str, name: str, text: str, inputs: list[tuple[str, str]]) -> 
             entry.parts.setdefault(_kind(sentence), []).append(sentence)
     if "Source" not in entry.parts:
         cited = re.findall(_CITATION, " ".join(text.split()))
-        entry.parts |= {"Source": ["; ".join(dict.fromkeys(cited)) + "."]} if cited else {}
+        beside = f"by definition, or beside the constants of `twin/{module}.py`"
+        entry.parts["Source"] = [("; ".join(dict.fromkeys(cited)) or beside) + "."]
     return entry
 
 
