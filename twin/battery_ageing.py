@@ -70,13 +70,11 @@ def count_cycles(
     while no more than REVERSALS reversals stay open; beyond that the oldest range closes early
     as half a cycle, as it would at the end of the history.
     """
-    last_frac = reversal_frac[:, 0]
-    rising, falling = extreme_frac > last_frac, extreme_frac < last_frac
-    beyond = ((soc_frac > extreme_frac) & ~falling) | ((soc_frac < extreme_frac) & ~rising)
-    turned = (rising & (soc_frac <= extreme_frac - CYCLE_DEADBAND_FRAC)) | (
-        falling & (soc_frac >= extreme_frac + CYCLE_DEADBAND_FRAC)
-    )
-    new_extreme = np.where(beyond | turned, soc_frac, extreme_frac)
+    course = extreme_frac - reversal_frac[:, 0]  # positive while the charge rises
+    step = soc_frac - extreme_frac
+    onward = course * step >= 0.0
+    turned = ~onward & (np.abs(step) >= CYCLE_DEADBAND_FRAC)
+    new_extreme = np.where(onward | turned, soc_frac, extreme_frac)
     rows = np.flatnonzero(turned)
     if not rows.size:
         return CycleCount(new_extreme, reversal_frac, _nothing_closed())

@@ -53,18 +53,20 @@ def shadow_left_s(
     stretched as in `sunlit_frac`, so R is the equatorial radius and the Earth oblate. Against
     the half-light instants of the conical shadow within 10 s for eccentricities below 0.002.
     """
-    stretch = np.array([1.0, 1.0, 1.0 / (1.0 - EARTH_FLATTENING_FRAC)])
-    place, speed = position_teme_m * stretch, velocity_teme_m_s * stretch
-    sun = sun_unit * stretch
-    sun = sun / np.sqrt(sun @ sun)
-    momentum = np.cross(place, speed)
-    size = np.sqrt(np.einsum("ij,ij->i", momentum, momentum))
-    radius2_m2 = np.einsum("ij,ij->i", place, place)
-    sin_beta = momentum @ sun / size
+    stretch = 1.0 / (1.0 - EARTH_FLATTENING_FRAC)
+    x, y, z = position_teme_m[:, 0], position_teme_m[:, 1], position_teme_m[:, 2] * stretch
+    u, v, w = velocity_teme_m_s[:, 0], velocity_teme_m_s[:, 1], velocity_teme_m_s[:, 2] * stretch
+    sun = sun_unit * np.array([1.0, 1.0, stretch])
+    a, b, c = (sun / np.sqrt(sun @ sun)).tolist()
+    h_x, h_y, h_z = y * w - z * v, z * u - x * w, x * v - y * u
+    size = np.sqrt(h_x * h_x + h_y * h_y + h_z * h_z)
+    radius2_m2 = x * x + y * y + z * z
+    sin_beta = (h_x * a + h_y * b + h_z * c) / size
     cos_beta = np.sqrt(np.maximum(1.0 - sin_beta * sin_beta, 1e-30))
     # Components of the place along the midnight direction and a quarter turn on, times cos beta.
-    toward = -(place @ sun)
-    onward = np.einsum("ij,ij->i", momentum, np.cross(place, sun)) / size
+    toward = -(x * a + y * b + z * c)
+    onward = h_x * (y * c - z * b) + h_y * (z * a - x * c) + h_z * (x * b - y * a)
+    onward = onward / size
     psi = np.arctan2(onward, toward)
     half = np.sqrt(np.maximum(1.0 - EARTH_EQUATOR_RADIUS_M**2 / radius2_m2, 0.0)) / cos_beta
     phi = np.arccos(np.minimum(half, 1.0))

@@ -18,6 +18,9 @@ from twin.state import Environment, FleetParams, FleetState, FloatArray, IntArra
 
 AHEAD_MARGIN_FRAC: Final = 0.02  # charge kept above the trigger for what the forecast misses;
 # assumption, twice the error of a forecast over a low orbit's whole eclipse
+# Charge at low voltage holds less energy than its share of the capacity, and resistance takes
+# some: this covers both, so that the quick look never passes over a satellite that is short.
+_LEAST_ENERGY_FRAC: Final = 0.8
 _SOON_S: Final = 1.0  # a forecast over less is the present
 
 
@@ -63,9 +66,8 @@ def rows_to_check(
     position = environment.position_teme_m[dark]
     radius_m = np.sqrt(np.einsum("ij,ij->i", position, position))
     half_s = np.pi * np.sqrt(radius_m**3 / EARTH_GM_M3_S2)
-    # Charge below the mean voltage holds less energy than its share: 0.8 covers the curve.
-    room_j = 0.8 * params.battery_capacity_j[dark] * (soc_frac[dark] - AHEAD_MARGIN_FRAC)
-    room_j -= 0.8 * params.battery_capacity_j[dark] * shed_soc_frac(params)[dark]
+    room_j = soc_frac[dark] - (AHEAD_MARGIN_FRAC + shed_soc_frac(params)[dark])
+    room_j *= _LEAST_ENERGY_FRAC * params.battery_capacity_j[dark]
     needs: IntArray = np.flatnonzero(demand_w[dark] * half_s > room_j)
     return dark[needs]
 
@@ -86,6 +88,11 @@ def ahead_cap_w(
     trigger, and the safe trigger once load is shed, 2 points above each.
     """
     cap_w = np.full(soc_frac.size, np.inf)
+    most_w = params.compute_peak_w[rows] + essential_w[rows]
+    room_j = soc_frac[rows] - (AHEAD_MARGIN_FRAC + shed_soc_frac(params)[rows])
+    room_j *= _LEAST_ENERGY_FRAC * params.battery_capacity_j[rows]
+    short = np.flatnonzero(most_w * remaining_s > room_j)
+    rows, remaining_s = rows[short], remaining_s[short]
     if not rows.size:
         return cap_w
     some = _battery_of(rows, params)
