@@ -251,23 +251,10 @@ def health(
         raise typer.Exit(1)
 
 
-@app.command()
-def send(
-    fleet: Annotated[str, typer.Argument(help="Name of the fleet.")],
-    target: Annotated[str, typer.Argument(help="A satellite id, a plane, or `all`.")],
-    limit_compute: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Payload power allowed, share of its peak.")
-    ],
-) -> None:
-    """Send a command to satellites of a running simulator and print what it answered."""
-    from services.send import send_limit
+def _register() -> None:
+    from services.cli_faults import add_commands
 
-    _log_to_stderr(logging.WARNING)
-    answer = _run(send_limit(load_settings(), fleet, target, limit_compute))
-    if answer is not None:
-        typer.echo(answer)
-        if '"command_refused"' in answer:
-            raise typer.Exit(1)
+    add_commands(app, _run, lambda: _log_to_stderr(logging.WARNING))
 
 
 def _say_left_out(build: "FleetBuild") -> None:
@@ -309,6 +296,9 @@ def _run(work: Coroutine[Any, Any, T]) -> T | None:
             return None
 
     return asyncio.run(until_signalled())
+
+
+_register()
 
 
 def main() -> None:

@@ -1,20 +1,66 @@
 """Commands that arrive over MQTT: checked at the door, answered with an event."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
+from twin.errors import TwinError
+from twin.fault_kinds import fault_kind
+from twin.faults import Fault, FaultPlan, planned
 from twin.state import Fleet
 
 
-class Command(BaseModel):
-    """What an operator may ask of a satellite, a plane or the whole fleet."""
+class _Command(BaseModel):
+    """What every command carries."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     id: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$")
+
+
+class LimitCompute(_Command):
+    """Limit the payload's power."""
+
     command: Literal["limit_compute"]
     value: float = Field(ge=0.0, le=1.0, description="payload power allowed, share of its peak")
+
+
+class Inject(_Command):
+    """Start a fault now; what is left out is the catalogue's."""
+
+    command: Literal["inject"]
+    fault: str = Field(min_length=1, max_length=64)
+    severity: float | None = Field(default=None, ge=0.0, le=1.0)
+    duration_s: float | None = Field(default=None, gt=0.0, le=1e10)
+    ramp_s: float | None = Field(default=None, ge=0.0, le=1e10)
+    fraction: float | None = Field(default=None, gt=0.0, le=1.0)
+    mode: str | None = Field(default=None, max_length=64)
+    channel: str | None = Field(default=None, max_length=64)
+    size: float | None = None
+
+    def planned_at(self, elapsed_s: float) -> Fault:
+        """The fault, from this instant on. Raises CommandRefusedError."""
+        given = self.model_dump(exclude={"id", "command", "fault"}, exclude_none=True)
+        try:
+            return planned(self.fault, onset_s=elapsed_s, id=self.id, **given)
+        except TwinError as error:
+            raise CommandRefusedError(str(error)) from None
+
+
+class Heal(_Command):
+    """End the faults of one kind now; what they damaged for good stays."""
+
+    command: Literal["heal"]
+    fault: str = Field(min_length=1, max_length=64)
+
+
+Command = LimitCompute | Inject | Heal
+"""What an operator may ask of a satellite, a plane or the whole fleet."""
+
+
+class _AnyCommand(RootModel[Annotated[Command, Field(discriminator="command")]]):
+    """Whichever command the key `command` names."""
 
 
 class CommandRefusedError(ValueError):
@@ -24,11 +70,27 @@ class CommandRefusedError(ValueError):
 def read_command(payload: bytes) -> Command:
     """A command from its JSON. Raises CommandRefusedError."""
     try:
-        return Command.model_validate_json(payload)
+        return _AnyCommand.model_validate_json(payload).root
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "command"
         raise CommandRefusedError(f"{key}: {first['msg']}") from None
+
+
+def obeyed_plan(
+    plan: FaultPlan, command: Inject | Heal, rows: list[int], elapsed_s: float
+) -> FaultPlan:
+    """The plan of faults after a command on these rows. Raises CommandRefusedError."""
+    where = np.asarray(rows, dtype=np.int64)
+    if isinstance(command, Inject):
+        return plan.with_fault_on(command.planned_at(elapsed_s), where)
+    try:
+        kind = fault_kind(command.fault)
+    except TwinError as error:
+        raise CommandRefusedError(str(error)) from None
+    if not plan.is_on(kind, where, elapsed_s):
+        raise CommandRefusedError(f"fault: no {kind.id} is on there")
+    return plan.healed(kind, where, elapsed_s)
 
 
 def target_rows(fleet: Fleet, target: str) -> list[int]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import Mapping
 
 import orjson
 
@@ -13,13 +14,15 @@ from twin.errors import DependencyUnavailableError
 ANSWER_TIMEOUT_S = 10.0
 
 
-async def send_limit(settings: Settings, fleet: str, target: str, value: float) -> str:
-    """Limit the compute of a satellite, plane or `all`; returns the answering event as JSON.
+async def send_command(
+    settings: Settings, fleet: str, target: str, body: Mapping[str, object]
+) -> str:
+    """Send a command to a satellite, plane or `all`; returns the answering event as JSON.
 
     Raises DependencyUnavailableError if no simulator answers.
     """
     topics, command_id = Topics(fleet), uuid.uuid4().hex
-    command = {"id": command_id, "command": "limit_compute", "value": value}
+    command = {"id": command_id} | {key: value for key, value in body.items() if value is not None}
     async with connect(settings, f"send-{command_id}", None) as connection:
         await connection.subscribe(topics.event())
         await connection.publish(topics.command(target), orjson.dumps(command))

@@ -18,7 +18,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import orjson
 
-from services.commands import CommandRefusedError, read_command, target_rows
+from services.commands import (
+    CommandRefusedError,
+    LimitCompute,
+    obeyed_plan,
+    read_command,
+    target_rows,
+)
 from services.health import health_server
 from services.mqtt import Connection, Message, ServiceState, keep_connected
 from services.pace import Pace
@@ -26,12 +32,13 @@ from services.settings import Settings
 from services.topics import Topics, parse
 from services.watermark import Outbox, Owed
 from twin.environment import EnvironmentModel
+from twin.faults import plan_faults
 from twin.frames import FRAME_VERSION, FrameHeader, batch
 from twin.playback import Recorders
-from twin.reports import Shard, encode_report, plan_shards
+from twin.reports import Shard, encode_report, plan_shards, reporting
 from twin.rollups import ROLLUP_SHARD, encode_rollups
 from twin.scenario import FleetBuild, Scenario
-from twin.sensors import Snapshot
+from twin.sensors import snapshot
 from twin.state import FloatArray
 from twin.step import initial_state, step
 from twin.upsets import accelerator_rows
@@ -97,7 +104,11 @@ class Simulator:
         self.environment = self.model.at(0.0)
         # One tick before the epoch, so that the first report shows loads and heat that flow.
         before = initial_state(self.fleet, self.environment, self.seed)
-        self.state = step(before, self.fleet, self.environment, self.step_s, 0.0, self.seed)
+        self.faults = plan_faults(self.plan.scenario.faults, self.fleet, self.seed)
+        self.effects = self.faults.effects_at(0.0)
+        self.state = step(
+            before, self.fleet, self.environment, self.step_s, 0.0, self.seed, self.effects
+        )
         self.shards = plan_shards(self.fleet, self.step_s)
         playback = self.plan.scenario.playback
         self.recorders = Recorders(self.fleet.count) if playback else None
@@ -141,8 +152,15 @@ class Simulator:
         elapsed_s = self.tick * self.step_s
         self.environment = self.model.at(elapsed_s)
         self._leave_out_failed(elapsed_s)
+        self.effects = self.faults.effects_at(elapsed_s)
         self.state = step(
-            self.state, self.fleet, self.environment, self.step_s, elapsed_s, self.seed
+            self.state,
+            self.fleet,
+            self.environment,
+            self.step_s,
+            elapsed_s,
+            self.seed,
+            self.effects,
         )
 
     def _leave_out_failed(self, elapsed_s: float) -> None:
@@ -160,10 +178,12 @@ class Simulator:
 
     def _report(self) -> None:
         """Batches of every shard that is due at this tick, and now and then the roll-ups."""
-        seen = Snapshot(self.fleet, self.state, self.environment, self.seed, self.tick)
+        seen = snapshot(
+            self.fleet, self.state, self.environment, self.seed, self.tick, self.effects
+        )
         for shard in self.shards:
-            if shard.is_due(self.tick) and shard.rows.size:
-                self._send_report(shard, encode_report(shard, seen, self.time_ns))
+            if shard.is_due(self.tick) and (present := reporting(shard, seen)).rows.size:
+                self._send_report(present, encode_report(present, seen, self.time_ns))
         every_ticks = max(1, round(ROLLUP_EVERY_S / self.step_s))
         if self.tick % every_ticks == 0:
             body = encode_rollups(seen, self.time_ns)
@@ -245,18 +265,25 @@ class Simulator:
             command = read_command(payload)
             event["id"] = command.id
             rows = target_rows(self.fleet, target)
+            if isinstance(command, LimitCompute):
+                self._limit_compute(rows, command.value)
+            else:
+                now_s = self.tick * self.step_s
+                self.faults = obeyed_plan(self.faults, command, rows, now_s)
         except CommandRefusedError as error:
             self.counts.commands_refused += 1
             return orjson.dumps(event | {"kind": "command_refused", "reason": str(error)})
-        self.compute_limit_frac[rows] = command.value
+        self.counts.commands += 1
+        done = {"kind": "command_done", "satellites": len(rows)} | command.model_dump()
+        return orjson.dumps(event | done)
+
+    def _limit_compute(self, rows: list[int], limit_frac: float) -> None:
+        self.compute_limit_frac[rows] = limit_frac
         base = self.plan.build.fleet.params
         peak_w = base.compute_peak_w * self.compute_limit_frac
         average_w = np.minimum(base.compute_average_w, peak_w)
         limited = replace(base, compute_peak_w=peak_w, compute_average_w=average_w)
         self.fleet = replace(self.fleet, params=limited)
-        self.counts.commands += 1
-        done = {"kind": "command_done", "satellites": len(rows)} | command.model_dump()
-        return orjson.dumps(event | done)
 
     def checks(self) -> dict[str, bool]:
         """Readiness: connected, and room for what is still to be stored."""

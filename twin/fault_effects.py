@@ -4,7 +4,7 @@ Neutral values mean "healthy": multiplying by 1, adding 0 and comparing with Fal
 so a run whose effects are neutral is the run without faults. Arrays are read-only and shared.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Final
 
@@ -75,6 +75,16 @@ class FaultEffects:
     frame_lost: BoolArray  # [False]
     clock_offset_s: FloatArray  # [0] on-board clock ahead of UTC
     sensors: tuple[SensorEffect, ...] = ()
+
+    def take(self, rows: IntArray) -> "FaultEffects":
+        """The same effects for these rows, in their order; stations are everyone's."""
+        common = {"sensors", "station_closed"}
+        names = [field.name for field in fields(self) if field.name not in common]
+        sensors = tuple(
+            SensorEffect(one.channel, one.stuck[rows], one.bias[rows]) for one in self.sensors
+        )
+        taken = {name: getattr(self, name)[rows] for name in names}
+        return replace(self, **taken, sensors=sensors)
 
     @property
     def closed_stations(self) -> tuple[int, ...]:

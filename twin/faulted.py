@@ -26,7 +26,7 @@ from twin.state import (
 )
 
 SAFE_RATE_RAD_S = float(np.deg2rad(0.5))  # body rate at which control goes safe; fleets.md 5.3
-LOST_LINK_DB = 60.0  # a terminal that does not point: far below any margin; assumption
+LOST_LINK_DB = 120.0  # a terminal that does not point: beyond any margin; assumption
 LOST_LINK_RAD = float(np.deg2rad(1.0))  # coarse pointing of a terminal follows the body this far
 
 
@@ -45,14 +45,14 @@ def under_faults(
 ) -> Broken:
     """The fleet, its surroundings and its attitude to the Sun under faults at one tick."""
     params = _broken_thermal(_broken_power(fleet.params, effects), state, effects)
-    surroundings = _broken_environment(environment, effects)
     error_rad = attitude.total_error_rad(state.sun_error_rad, effects.slew_error_rad)
     drive_cos = attitude.stuck_drive_cos(
         environment, effects.drive_stuck_frac, effects.drive_stuck_s
     )
     sun = attitude.sun_angles(error_rad, drive_cos)
     params = replace(params, array_health_frac=params.array_health_frac * sun.array_cos)
-    return Broken(replace(fleet, params=params), fleet.params, surroundings, effects, sun)
+    around = broken_environment(environment, effects)
+    return Broken(replace(fleet, params=params), fleet.params, around, effects, sun)
 
 
 def with_plant(state: FleetState, fleet: Fleet, effects: FaultEffects, step_s: float) -> FleetState:
@@ -77,7 +77,7 @@ def with_plant(state: FleetState, fleet: Fleet, effects: FaultEffects, step_s: f
         dose_rad=state.dose_rad + effects.dose_added_rad_s * step_s,
         restart_count=state.restart_count + effects.restart_rate_per_s * step_s,
         host_down_s=np.where(
-            effects.host_down, np.maximum(state.host_down_s, step_s), state.host_down_s
+            effects.host_down, np.maximum(state.host_down_s, 2.0 * step_s), state.host_down_s
         ),
     )
 
@@ -172,7 +172,8 @@ def _broken_thermal(params: FleetParams, state: FleetState, effects: FaultEffect
     )
 
 
-def _broken_environment(environment: Environment, effects: FaultEffects) -> Environment:
+def broken_environment(environment: Environment, effects: FaultEffects) -> Environment:
+    """What surrounds the satellites where faults change it: shadow, place, particles."""
     sunlit = environment.sunlit_frac * ~in_season_shadow(environment, effects.season_beta_rad)
     dark = sunlit != environment.sunlit_frac
     moved_m = environment.position_teme_m

@@ -25,6 +25,7 @@ from twin.mean_elements import GeneratedRecords, MeanElements
 from twin.neighbours import LINKS, catalogued_planes
 from twin.noise import satellite_keys
 from twin.preset_library import accelerator_profiles, load_preset
+from twin.scenario_faults import target_problems
 from twin.scenario_load import ReadText, Scenario, ScenarioGroup
 from twin.scenario_model import ElementsKeys, utc_text
 from twin.state import BoolArray, Fleet, FloatArray, IntArray
@@ -92,6 +93,9 @@ def build_fleet(scenario: Scenario, epoch_unix_s: float, read_text: ReadText) ->
     if findings.problems:
         raise ConfigurationError(findings.problems)
     fleet = _assembled(scenario, members)
+    wrong = target_problems(scenario.faults, fleet, scenario.seed, scenario.places)
+    if wrong:
+        raise ConfigurationError(wrong)
     return FleetBuild(fleet, _records(members), tuple(findings.left_out), tuple(findings.warnings))
 
 

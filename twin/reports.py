@@ -15,6 +15,7 @@ from twin.channels import ACCEL_CHANNELS, ACCEL_MEASUREMENT, BUS_CHANNELS, BUS_M
 from twin.frames import FieldLayout, encode_rows, row_template
 from twin.sensors import Snapshot, accelerator_telemetry, bus_telemetry
 from twin.state import BoolArray, Fleet, IntArray
+from twin.upsets import accelerator_rows
 
 SATELLITES_PER_SHARD = 128
 LINES_PER_SHARD = 640  # keeps a batch below about 400 kB, well under every broker's limit
@@ -87,7 +88,33 @@ def plan_shards(fleet: Fleet, step_s: float) -> tuple[Shard, ...]:
 
 
 def encode_report(shard: Shard, seen: Snapshot, time_ns: int) -> bytes:
-    """Line protocol of one shard's report: its satellites, then their accelerators."""
+    """Line protocol of one shard's report: its satellites, then their accelerators.
+
+    A satellite whose clock is off stamps its rows with its own time.
+    """
+    body = _encoded(shard, seen, time_ns)
+    offset_s = seen.broken.clock_offset_s
+    if not offset_s[shard.rows].any():
+        return body
+    owner = accelerator_rows(seen.fleet.params.accel_count).owner
+    sat = np.concatenate([shard.rows, owner[shard.accelerators]])
+    stamps_ns = time_ns + np.round(offset_s[sat] * 1e9).astype(np.int64)
+    lines = [
+        b"%b %d\n" % (line.rpartition(b" ")[0], stamp_ns)
+        for line, stamp_ns in zip(body.splitlines(), stamps_ns.tolist(), strict=True)
+    ]
+    return b"".join(lines)
+
+
+def reporting(shard: Shard, seen: Snapshot) -> Shard:
+    """The shard without satellites whose frames are lost, or that are not in service."""
+    silent = seen.broken.frame_lost | ~seen.broken.in_service
+    if not silent[shard.rows].any():
+        return shard
+    return shard.without(silent, accelerator_rows(seen.fleet.params.accel_count).owner)
+
+
+def _encoded(shard: Shard, seen: Snapshot, time_ns: int) -> bytes:
     if not shard.rows.size:
         return b""
     bus = bus_telemetry(shard.rows, seen, shard.seq(seen.tick))

@@ -54,6 +54,7 @@ def _count(test: Callable[[FloatArray], np.ndarray[tuple[int], np.dtype[np.bool_
 FIELDS: Final[dict[str, tuple[str, Reduce, int]]] = {
     # field: channel, how it is reduced, decimals
     "sats_count": ("tm_seq", _count(lambda seq: ~np.isnan(seq)), 0),
+    "out_of_service_count": ("sat_service", _sum, 0),
     "sunlit_count": ("orb_sunlit_frac", _count(lambda lit: lit >= PENUMBRA_FRAC), 0),
     "eclipse_count": ("orb_sunlit_frac", _count(lambda lit: lit < PENUMBRA_FRAC), 0),
     "in_saa_count": ("orb_in_saa", _count(lambda inside: inside > 0.0), 0),
@@ -89,6 +90,10 @@ def encode_rollups(seen: Snapshot, time_ns: int) -> bytes:
         channel: (floats if index >= 0 else states.astype(np.float64))[:, abs(index) - 1]
         for channel, index in columns.items()
     }
+    absent = ~seen.broken.in_service
+    if absent.any():
+        for channel in values.keys() - {"sat_service"}:
+            values[channel] = np.where(absent, np.nan, values[channel])
     whole = np.zeros(fleet.count, dtype=np.int64)
     planes, plane_of = _planes(fleet.planes)
     fleet_head = row_template(FLEET_MEASUREMENT, {"fleet": fleet.name})

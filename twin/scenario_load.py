@@ -13,6 +13,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from twin.errors import ConfigurationError, Problem
+from twin.faults import Fault
 from twin.located_yaml import (
     Location,
     Places,
@@ -25,6 +26,7 @@ from twin.located_yaml import (
 )
 from twin.preset_library import accelerator_profiles, load_preset
 from twin.preset_values import PresetValues
+from twin.scenario_faults import scenario_faults
 from twin.scenario_model import (
     KEY_NAMES,
     KEY_RANGES,
@@ -66,6 +68,7 @@ class Scenario:
     places: Places
     tenants: tuple[TenantKeys, ...] = ()
     playback: bool = False
+    faults: tuple[Fault, ...] = ()
 
     def problem(self, location: Location, message: str) -> Problem:
         """A problem at a key of this scenario."""
@@ -90,6 +93,8 @@ def load_scenario(path: str, read_text: ReadText) -> Scenario:
     groups, problems = _resolved_groups(keys, places)
     problems += _semantic_problems(keys, places)
     problems += _tenant_problems(keys, groups, places)
+    faults, wrong = scenario_faults(keys.faults, places)
+    problems += wrong
     if problems:
         raise ConfigurationError(_in_order(problems))
     epoch = None if keys.epoch == "now" else parse_utc(keys.epoch).timestamp()
@@ -106,6 +111,7 @@ def load_scenario(path: str, read_text: ReadText) -> Scenario:
         places=places,
         tenants=tuple(keys.tenants),
         playback=keys.playback,
+        faults=faults,
     )
 
 

@@ -10,6 +10,7 @@ from twin.environment import EnvironmentSettings
 from twin.orbit_spec import ORBIT_NAMES, ORBIT_RANGES, OrbitSpec
 from twin.preset_library import list_presets, unknown_preset
 from twin.preset_values import PresetValues, StrictModel, allowed_ranges
+from twin.scenario_faults import FaultKeys
 from twin.space_weather import EventKind, SpaceWeather, SpaceWeatherEvent
 from twin.tenants import Tenant
 
@@ -174,6 +175,7 @@ class ScenarioKeys(StrictModel):
     fleet: list[Group] = Field(min_length=1, max_length=500)
     tenants: list[TenantKeys] = Field(default_factory=list, max_length=32)
     playback: bool = False
+    faults: list[FaultKeys] = Field(default_factory=list, max_length=1000)
 
     @field_validator("epoch")
     @classmethod
@@ -210,6 +212,7 @@ def _names() -> dict[str, list[str]]:
         "events": EventKeys,
         "elements": ElementsKeys,
         "fleet": Group,
+        "faults": FaultKeys,
         "overrides": PresetValues,
         "tenants": TenantKeys,
     }
@@ -227,6 +230,7 @@ def _ranges() -> dict[str, str]:
         ElementsKeys,
         Group,
         TenantKeys,
+        FaultKeys,
         PresetValues,
     ):
         found.update(allowed_ranges(model))

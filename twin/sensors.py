@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from twin.ageing import clock_margin_frac
 from twin.channels import ACCEL_CHANNELS, BUS_CHANNELS, Channel, Limits
 from twin.constants import (
     CELSIUS_ZERO_K,
@@ -18,9 +19,19 @@ from twin.constants import (
     SECONDS_PER_DAY,
 )
 from twin.drag import sma_decay_m_s
+from twin.fault_effects import FaultEffects, neutral_effects
+from twin.faulted import broken_environment
 from twin.jobs import images_per_s, text_frac
 from twin.network import link_margin_db, one_way_delay_s
 from twin.noise import derived_keys, normal
+from twin.plant_channels import (
+    array_model,
+    attitude,
+    break_sensors,
+    cells,
+    coolant,
+    platform,
+)
 from twin.power_ahead import eclipse_end_soc_frac
 from twin.state import (
     SEE_KINDS,
@@ -48,13 +59,33 @@ REASON_THERMAL: Final = 0x20
 
 
 class Snapshot(NamedTuple):
-    """The fleet at one tick: all that sensors can look at."""
+    """The fleet at one tick: all that sensors can look at; make it with `snapshot`."""
 
     fleet: Fleet
     state: FleetState
     environment: Environment
     seed: int
     tick: int
+    effects: FaultEffects | None = None  # of the faults at this tick
+
+    @property
+    def broken(self) -> FaultEffects:
+        """Effects of faults, neutral where there are none."""
+        return neutral_effects(self.fleet.count) if self.effects is None else self.effects
+
+
+def snapshot(
+    fleet: Fleet,
+    state: FleetState,
+    environment: Environment,
+    seed: int,
+    tick: int,
+    effects: FaultEffects | None = None,
+) -> Snapshot:
+    """The fleet at one tick in its surroundings as faults leave them."""
+    if effects is not None:
+        environment = broken_environment(environment, effects)
+    return Snapshot(fleet, state, environment, seed, tick, effects)
 
 
 def bus_telemetry(rows: IntArray, seen: Snapshot, seq: int) -> tuple[FloatArray, IntArray]:
@@ -64,13 +95,19 @@ def bus_telemetry(rows: IntArray, seen: Snapshot, seq: int) -> tuple[FloatArray,
     """
     fleet, state, environment = seen.fleet, seen.state, seen.environment
     values = _orbit(rows, fleet.params, environment)
+    values |= attitude(rows, environment, state, seen.broken)
     values |= _power(rows, fleet, state, environment)
+    values |= array_model(rows, fleet, state, environment)
+    values |= cells(rows, fleet, state, seen.broken)
     values |= _thermal(rows, fleet, state)
+    values |= coolant(rows, fleet, state, seen.broken)
     values |= _radiation(rows, environment, state)
     values |= _jobs(rows, fleet, state)
-    values |= _links(rows, fleet, state)
+    values |= _links(rows, fleet, state, seen.broken)
+    values |= platform(rows, seen.broken)
     values["tm_seq"] = np.full(len(rows), float(seq))
     _add_noise(values, BUS_CHANNELS, fleet.satellite_key[rows], seen)
+    break_sensors(values, rows, seen.broken)
     _add_health(values)
     return _in_wire_order(values, BUS_CHANNELS)
 
@@ -91,7 +128,11 @@ def accelerator_telemetry(accelerators: IntArray, seen: Snapshot) -> tuple[Float
         "accel_temp_c": die_c,
         "accel_mem_temp_c": die_c + MEMORY_LEAD_K * util,
         "accel_power_w": (idle_w + (limit_w - idle_w) * util) * is_up,
-        "accel_clock_mhz": params.accel_clock_hz[sat] / 1e6 * state.throttle_frac[sat] * is_up,
+        "accel_clock_mhz": params.accel_clock_hz[sat]
+        / 1e6
+        * state.throttle_frac[sat]
+        * is_up
+        * clock_margin_frac(state.dose_rad[sat]),
         "accel_util_pct": 100.0 * util,
         "accel_energy_mj": 1e3 * state.accel_energy_j[accelerators],
         "accel_ecc_sbe_count": state.accel_cecc_count[accelerators].astype(np.float64),
@@ -163,7 +204,6 @@ def _orbit(rows: IntArray, params: FleetParams, environment: Environment) -> dic
         "orb_albedo_w_m2": environment.albedo_flux_w_m2[rows],
         "orb_local_time_h": environment.local_solar_time_h[rows],
         "orb_in_saa": in_saa(environment.proton_flux_cm2_s[rows]).astype(np.float64),
-        "aocs_rate_deg_s": np.degrees(speed_m_s / radius_m),
     }
 
 
@@ -262,6 +302,8 @@ def _jobs(rows: IntArray, fleet: Fleet, state: FleetState) -> dict[str, FloatArr
     return {
         "see_canary_fail_count": found[rows].astype(np.float64),
         "obc_host_state": (state.host_down_s[rows] > 0.0).astype(np.float64),
+        "accel_clock_margin_pct": 100.0 * clock_margin_frac(state.dose_rad[rows]),
+        "job_restarts_count": np.floor(state.restart_count[rows]),
         "accel_available_pct": 100.0 * up_count / np.maximum(params.accel_count[rows], 1),
         "job_util_pct": 100.0 * state.utilisation_frac[rows],
         "job_goodput_pct": 100.0 * goodput,
@@ -275,7 +317,9 @@ def _jobs(rows: IntArray, fleet: Fleet, state: FleetState) -> dict[str, FloatArr
     }
 
 
-def _links(rows: IntArray, fleet: Fleet, state: FleetState) -> dict[str, FloatArray]:
+def _links(
+    rows: IntArray, fleet: Fleet, state: FleetState, broken: FaultEffects
+) -> dict[str, FloatArray]:
     """Links that should exist are counted; ranges and margins are of those that are up."""
     rate_bit_s = fleet.params.link_rate_bit_s[rows]
     expected = (fleet.neighbour_index[rows] >= 0).sum(axis=1) * (rate_bit_s > 0.0)
@@ -284,12 +328,13 @@ def _links(rows: IntArray, fleet: Fleet, state: FleetState) -> dict[str, FloatAr
     up = np.isfinite(range_m)
     up_count = np.where(up.any(axis=1), up.sum(axis=1), np.nan)
     longest_m = np.where(up, range_m, 0.0).max(axis=1, initial=0.0) * up_count / up_count
+    loss_db = np.where(up, broken.link_loss_db[rows], 0.0).max(axis=1, initial=0.0)
     reference = fleet.params.take(rows)
     ground_m = state.ground_range_m[rows]
     return {
         "isl_up_pct": 100.0 * up.sum(axis=1) / links,
         "isl_range_km": np.where(up, range_m, 0.0).sum(axis=1) / up_count / 1e3,
-        "isl_margin_db": link_margin_db(longest_m[:, np.newaxis], reference)[:, 0],
+        "isl_margin_db": link_margin_db(longest_m[:, np.newaxis], reference)[:, 0] - loss_db,
         "isl_rate_gbps": up.sum(axis=1) * rate_bit_s / 1e9,
         "gnd_contact": (state.ground_station_index[rows] >= 0).astype(np.float64),
         "gnd_station": state.ground_station_index[rows].astype(np.float64),

@@ -15,7 +15,7 @@ PRESETS = ", ".join(list_presets())
 EXPECTED = {
     "unknown_key": [
         f"{BROKEN}/unknown_key.yaml:3: sed: unknown key; did you mean 'seed'? "
-        "allowed: description, environment, epoch, extends, fleet, name, playback, seed, "
+        "allowed: description, environment, epoch, extends, faults, fleet, name, playback, seed, "
         "step_s, tenants",
         f"{BROKEN}/unknown_key.yaml:7: fleet.0.report_intervall_s: unknown key; did you mean "
         "'report_interval_s'? allowed: elements, id, orbit, overrides, preset, report_interval_s",

@@ -1,0 +1,112 @@
+"""Commands about faults: the catalogue, its plots, and orders to a running simulator."""
+
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from services.arguments import Duration, parse_duration
+from services.settings import load_settings
+
+Run = Callable[[Coroutine[Any, Any, str]], str | None]
+Act = Literal["limit-compute", "inject", "heal"]
+
+
+def add_commands(app: typer.Typer, run: Run, log: Callable[[], None]) -> None:
+    """Add `send` and `faults ...` to the command line."""
+    app.command("send")(_send_with(run, log))
+    app.add_typer(faults_app, name="faults", help="The catalogue of faults: list, show, plot.")
+
+
+faults_app = typer.Typer(no_args_is_help=True)
+
+
+@faults_app.command("list")
+def faults_list() -> None:
+    """Every fault of the catalogue in one line."""
+    from services.fault_tables import print_faults
+
+    print_faults()
+
+
+@faults_app.command("show")
+def faults_show(name: Annotated[str, typer.Argument(help="Id or name of a fault.")]) -> None:
+    """Cause, severity, what it changes, which channels move, and the source."""
+    from services.fault_tables import print_fault
+
+    print_fault(name)
+
+
+@faults_app.command("plot")
+def faults_plot(
+    name: Annotated[str, typer.Argument(help="Id or name of a fault.")],
+    out: Annotated[Path | None, typer.Option(help="PNG to write. [default: fault-ID.png]")] = None,
+) -> None:
+    """The channels a fault moves, with and without it, on one time axis."""
+    from services.fault_plots import plot_fault
+
+    typer.echo(str(plot_fault(name, out)))
+
+
+def _send_with(run: Run, log: Callable[[], None]) -> Callable[..., None]:
+    def send(
+        fleet: Annotated[str, typer.Argument(help="Name of the fleet.")],
+        target: Annotated[str, typer.Argument(help="A satellite id, a plane, or `all`.")],
+        act: Annotated[Act | None, typer.Argument(help="What to do.")] = None,
+        limit_compute: Annotated[
+            float | None, typer.Option(min=0.0, max=1.0, help="Payload power, share of its peak.")
+        ] = None,
+        fault: Annotated[str | None, typer.Option(help="Id or name of a fault.")] = None,
+        severity: Annotated[float | None, typer.Option(min=0.0, max=1.0)] = None,
+        duration: Annotated[
+            Duration | None, typer.Option(parser=parse_duration, help="Such as 10m.")
+        ] = None,
+        ramp: Annotated[
+            Duration | None, typer.Option(parser=parse_duration, help="To full severity.")
+        ] = None,
+        fraction: Annotated[
+            float | None, typer.Option(min=0.0, max=1.0, help="Share of the targets, by seed.")
+        ] = None,
+        mode: Annotated[str | None, typer.Option(help="Of faults with modes.")] = None,
+        channel: Annotated[str | None, typer.Option(help="Of sensor faults.")] = None,
+        size: Annotated[float | None, typer.Option(help="Of sensor faults.")] = None,
+    ) -> None:
+        """Send a command to satellites of a running simulator and print what it answered.
+
+        `twin send FLEET all inject --fault T1 --duration 10m`, `... heal --fault T1`,
+        `... --limit-compute 0.5`.
+        """
+        from services.send import send_command
+
+        log()
+        chosen = _act(act, limit_compute, fault)
+        body = {
+            "command": chosen.replace("-", "_"),
+            "value": limit_compute if chosen == "limit-compute" else None,
+            "fault": fault,
+            "severity": severity,
+            "duration_s": duration,
+            "ramp_s": ramp,
+            "fraction": fraction,
+            "mode": mode,
+            "channel": channel,
+            "size": size,
+        }
+        answer = run(send_command(load_settings(), fleet, target, body))
+        if answer is not None:
+            typer.echo(answer)
+            if '"command_refused"' in answer:
+                raise typer.Exit(1)
+
+    return send
+
+
+def _act(act: Act | None, limit: float | None, fault: str | None) -> Act:
+    """The command meant; what does not fit together is named."""
+    chosen: Act = act or "limit-compute"
+    if chosen == "limit-compute" and limit is None:
+        raise typer.BadParameter("give inject, heal or --limit-compute")
+    if chosen != "limit-compute" and fault is None:
+        raise typer.BadParameter(f"{chosen} needs --fault, an id or name of `twin faults list`")
+    return chosen
