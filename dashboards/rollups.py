@@ -37,6 +37,7 @@ class Rollup:
 
 _ROWS = (
     Rollup("sats_count", "Satellites", "Satellites reporting"),
+    Rollup("out_of_service_count", "Out of service", "Satellites not launched, or lost"),
     Rollup("sunlit_count", "In sunlight", "Satellites with the whole Sun in view"),
     Rollup("eclipse_count", "In eclipse", "Satellites with any part of the Sun hidden"),
     Rollup("in_saa_count", "In the Anomaly", "Satellites inside the South Atlantic Anomaly"),

@@ -40,10 +40,13 @@ UNITS = {
     "km": "lengthkm",
     "km/s": "suffix: km/s",
     "m/day": "suffix: m/day",
+    "kPa": "suffix: kPa",
     "mJ": "suffix: mJ",
+    "mV": "suffix: mV",
     "ms": "ms",
     "rad": "suffix: rad",
     "rad/day": "suffix: rad/day",
+    "rpm": "suffix: rpm",
     "s": "s",
 }
 """Unit of the dictionary to unit id of Grafana, ids that 9.4 and 13.2 both have.
