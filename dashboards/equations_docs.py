@@ -137,7 +137,7 @@ def _input_unit(argument: ast.arg) -> str:
     return unit_of(argument.arg) or kind
 
 
-_CITATION: Final = r"[A-Z]\w+(?: (?:& [A-Z]\w+|et al\.))? (?:19|20)\d\d(?:,[^);:.]*)?"
+_CITATION: Final = r"[A-Z][\w-]+(?: (?:& [A-Z]\w+|et al\.))? \(?(?:19|20)\d\d\)?(?:,[^);:.]*)?"
 
 
 def _entry(module: str, name: str, text: str, inputs: list[tuple[str, str]]) -> Entry:
@@ -157,7 +157,7 @@ def _entry(module: str, name: str, text: str, inputs: list[tuple[str, str]]) -> 
 def _sentences(paragraph: str) -> list[str]:
     text = " ".join(paragraph.split())
     # Not after an abbreviation or an initial.
-    cuts = r"(?<![ (][A-Za-z]\.)(?<!e\.g\.)(?<!i\.e\.)(?<!al\.)(?<!cf\.)(?<=[.])\s+(?=[A-Za-z(])"
+    cuts = r"(?<![^0-9\s] [A-Z]\.)(?<!e\.g\.)(?<!i\.e\.)(?<!al\.)(?<!cf\.)(?<=[.])\s+(?=[A-Za-z(])"
     return [part for part in re.split(cuts, text) if part]
 
 
@@ -166,6 +166,7 @@ _KINDS: Final = (
     ("Validity", r"(Validity|Valid|Not valid)\b"),
     ("Error as stated", r"(Error|Against|Orbit means)\b"),
     ("Raises", r"Raises\b"),
+    ("Notes", r"Inputs?\b"),
     ("Equation", r".*[A-Za-z0-9)\]'+*] (=|<=|>=|~) "),
     ("Source", r".*\([^)]*\b(19|20)\d\d\b[^)]*\)"),
 )

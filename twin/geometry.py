@@ -110,7 +110,8 @@ def earth_fixed_position_m(
 def look_angles(point: GeodeticPoint, station: GeodeticPoint) -> LookAngles:
     """Elevation [rad] and slant range [m] of n satellites from m ground points, (n, m).
 
-    sin e = (r - s) . u / |r - s| with u the station's geodetic vertical. Geometric: no
+    sin e = (r - s) . u / |r - s| with u the station's geodetic vertical (Vallado 2013, section
+    4.4). Geometric: no
     refraction (which lifts the horizon by 0.5 deg) and no terrain.
     """
     satellite = earth_fixed_position_m(*point)

@@ -125,7 +125,8 @@ def ground_contact(
 ) -> GroundContact:
     """Station with the highest elevation above 10 deg and its slant range, (n,).
 
-    sin(elevation) = (r - s) . u / |r - s| with u the geodetic vertical of the site. A satellite
+    sin(elevation) = (r - s) . u / |r - s| with u the geodetic vertical of the site (Vallado 2013,
+    section 4.4). A satellite
     with ground_relayed is always in contact over a relay path of 5,000 km. `closed`: indices of
     stations (and of the relay) that are out of service.
     """

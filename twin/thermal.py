@@ -217,8 +217,8 @@ def equilibrium_temp_k(
 ) -> FloatArray:
     """Temperature of a surface that radiates `heat_w` to a sink [K]; any one shape.
 
-    T = (Q / (sigma eps A) + T_sink^4)^(1/4), emitting_m2 = eps A. Gray surface, view factor 1
-    (Stefan-Boltzmann).
+    T = (Q / (sigma eps A) + T_sink^4)^(1/4), emitting_m2 = eps A. Gray surface, view factor 1.
+    Source: Stefan-Boltzmann law, e.g. Gilmore 2002, chapter 2.
     """
     fourth = heat_w / (SIGMA * emitting_m2) + np.square(np.square(sink_k))
     return np.asarray(np.sqrt(np.sqrt(fourth)))
