@@ -35,6 +35,7 @@ fleet:
     overrides: {link_topology: chain}
     orbit: {train: {count: 4, altitude_km: 550, ltan_h: 11.0, gap_km: 50}}
 """
+SHOWN_REPORTS: Final = 360  # of a run, at least
 SHOWN_ROW: Final = 1  # of the chain of its orbit; it and the one before are the fault's targets
 
 
@@ -88,8 +89,14 @@ def demo_run(kind: FaultKind, channels: Sequence[str]) -> DemoRun:
     elapsed_s = np.arange(1.0, round(demo.run_s / demo.step_s) + 1.0, dtype=np.float64)
     elapsed_s = elapsed_s * demo.step_s
     runs = _both(scenario, build, plan, elapsed_s, demo.step_s)
+    stride = _stride(elapsed_s.size)
     plain, broken = (_reported(run, row, channels) for run in runs)
-    return DemoRun(fault, fleet.satellite_ids[row], elapsed_s, plain, broken)
+    return DemoRun(fault, fleet.satellite_ids[row], elapsed_s[stride - 1 :: stride], plain, broken)
+
+
+def _stride(ticks: int) -> int:
+    """Ticks from one shown report to the next."""
+    return max(1, ticks // SHOWN_REPORTS)
 
 
 _Seen = list[Snapshot]
@@ -103,11 +110,14 @@ def _both(
     fleet, seed = build.fleet, scenario.seed
     states: list[FleetState] = [initial_state(fleet, model.at(0.0), seed)] * 2
     seen: tuple[_Seen, _Seen] = ([], [])
+    stride = _stride(elapsed_s.size)
     for tick, at_s in enumerate(elapsed_s.tolist(), start=1):
         environment = model.at(at_s)
         both: tuple[FaultEffects | None, ...] = (None, plan.effects_at(at_s))
         for run, effects in enumerate(both):
             states[run] = step(states[run], fleet, environment, step_s, at_s, seed, effects)
+            if tick % stride:
+                continue
             seen[run].append(snapshot(fleet, states[run], environment, seed, tick, effects))
     return seen
 
