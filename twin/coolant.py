@@ -107,7 +107,11 @@ def conductance_gain(level: int) -> tuple[float, float]:
 
 
 def supply_temp_k(
-    loop_temp_k: FloatArray, radiator_temp_k: FloatArray, flow_frac: FloatArray, params: FleetParams
+    loop_temp_k: FloatArray,
+    radiator_temp_k: FloatArray,
+    flow_frac: FloatArray,
+    valve_stuck_frac: FloatArray,
+    params: FleetParams,
 ) -> FloatArray:
     """Coolant on its way from the radiator to the cold plates [K], (n,).
 
@@ -117,6 +121,7 @@ def supply_temp_k(
     """
     drop_k = loop_temp_k - radiator_temp_k
     film = STILL_FRAC + (1.0 - STILL_FRAC) * np.clip(flow_frac, 0.0, 1.0) ** FLOW_EXPONENT
+    film = film * (1.0 + valve_stuck_frac * (1.0 / VALVE_OPEN_FRAC - 1.0))
     stream_w_k = params.compute_average_w / NOMINAL_LOOP_RISE_K * np.maximum(flow_frac, 1e-3)
     share = params.loop_radiator_w_k * film / np.maximum(stream_w_k, 1e-9)
     return np.asarray(loop_temp_k - drop_k * np.minimum(share, 1.0))

@@ -24,6 +24,7 @@ from twin.power import array_available_w
 from twin.state import Environment, Fleet, FleetState, FloatArray, IntArray
 
 FULL_SUN_FRAC: Final = 0.999
+TURNED_AREA_GAIN: Final = 9.0  # wings across the flow, over edge-on; fleets.md A1 (S43); public
 CELL_SPREAD_V: Final = 0.006  # of a balanced string at rest (assumption)
 CELL_SPREAD_FRAC: Final = 0.10  # of a cell's resistance, from cell to cell (assumption)
 
@@ -40,6 +41,15 @@ def attitude(
         "aocs_rate_deg_s": np.degrees(np.hypot(speed_m_s / radius_m, extra_rad_s)),
         "aocs_sun_err_deg": np.degrees(error_rad),
     }
+
+
+def drag_area_gain(rows: IntArray, state: FleetState, broken: FaultEffects) -> FloatArray:
+    """Area across the flow over that of the edge-on attitude, (r,): 1 + 9 |sin(error)|.
+
+    A turned body shows its wings: 10 to 20 times the area (fleets.md A1, S43); 10 here.
+    """
+    error_rad = total_error_rad(state.sun_error_rad[rows], broken.slew_error_rad[rows])
+    return np.asarray(1.0 + TURNED_AREA_GAIN * np.abs(np.sin(error_rad)))
 
 
 def array_model(
@@ -86,7 +96,7 @@ def coolant(
     loop_k, radiator_k = state.node_temp_k[rows, LOOP], state.node_temp_k[rows, RADIATOR]
     flow_frac, lost_kg = state.flow_frac[rows], state.coolant_lost_kg[rows]
     area_frac = broken.radiator_deployed_frac[rows] * (1.0 - state.radiator_isolated_frac[rows])
-    supply_k = supply_temp_k(loop_k, radiator_k, flow_frac, params)
+    supply_k = supply_temp_k(loop_k, radiator_k, flow_frac, broken.valve_stuck_frac[rows], params)
     return {
         "tcs_loop_supply_t_c": supply_k - CELSIUS_ZERO_K,
         "tcs_loop_flow_pct": 100.0 * flow_frac * pumped,

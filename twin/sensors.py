@@ -30,6 +30,7 @@ from twin.plant_channels import (
     break_sensors,
     cells,
     coolant,
+    drag_area_gain,
     platform,
 )
 from twin.power_ahead import eclipse_end_soc_frac
@@ -95,6 +96,7 @@ def bus_telemetry(rows: IntArray, seen: Snapshot, seq: int) -> tuple[FloatArray,
     """
     fleet, state, environment = seen.fleet, seen.state, seen.environment
     values = _orbit(rows, fleet.params, environment)
+    values["orb_sma_decay_m_day"] *= drag_area_gain(rows, state, seen.broken)
     values |= attitude(rows, environment, state, seen.broken)
     values |= _power(rows, fleet, state, environment)
     values |= array_model(rows, fleet, state, environment)
