@@ -58,7 +58,9 @@ class GroundContact(NamedTuple):
     range_m: FloatArray  # slant range, nan = none
 
 
-class _Site(NamedTuple):
+class Site(NamedTuple):
+    """A ground station in the Earth's frame."""
+
     position_m: tuple[float, ...]  # Earth-fixed
     up_unit: tuple[float, ...]  # geodetic vertical
     height_m: float  # of the site over the plane through the Earth's centre along its horizon
@@ -133,7 +135,7 @@ def ground_contact(
     x_m, y_m, z_m = satellite_fixed_m(environment)
     best_sine = np.full(x_m.size, np.sin(ELEVATION_MASK_RAD))
     index, slant_m = np.full(x_m.size, -1, dtype=np.int64), np.full(x_m.size, np.nan)
-    for station, site in enumerate(_sites()):
+    for station, site in enumerate(sites()):
         if station in closed:
             continue
         height_m = x_m * site.up_unit[0] + y_m * site.up_unit[1] + z_m * site.up_unit[2]
@@ -182,11 +184,12 @@ def next_backlog_bit(
 
 
 @lru_cache(maxsize=1)
-def _sites() -> tuple[_Site, ...]:
+def sites() -> tuple[Site, ...]:
+    """The ground stations as geometry needs them, in the order of GROUND_STATIONS."""
     return tuple(_site(station) for station in GROUND_STATIONS)
 
 
-def _site(station: GroundStation) -> _Site:
+def _site(station: GroundStation) -> Site:
     lat_rad, lon_rad = np.deg2rad(station.latitude_deg), np.deg2rad(station.longitude_deg)
     up = np.array(
         [np.cos(lat_rad) * np.cos(lon_rad), np.cos(lat_rad) * np.sin(lon_rad), np.sin(lat_rad)]
@@ -195,4 +198,4 @@ def _site(station: GroundStation) -> _Site:
     normal_m = EARTH_EQUATOR_RADIUS_M / np.sqrt(1.0 - eccentricity2 * up[2] ** 2)
     squash = np.array([1.0, 1.0, 1.0 - eccentricity2])
     position_m = (normal_m * squash + station.height_m) * up
-    return _Site(tuple(position_m.tolist()), tuple(up.tolist()), float(np.sum(position_m * up)))
+    return Site(tuple(position_m.tolist()), tuple(up.tolist()), float(np.sum(position_m * up)))

@@ -44,7 +44,7 @@ def uniform(seed: int, stream: str, keys: KeyArray, counter: int | IntArray) -> 
     u = (floor(h / 2^12) + 1/2) / 2^52 with h the 64-bit hash: 2^52 equally likely midpoints,
     so 0 and 1 cannot occur and the mean is exactly 1/2. Any integer counter is allowed.
     """
-    state = _mixed(keys ^ np.uint64(_stream_key(seed, stream)))
+    state = _mixed(keys ^ np.uint64(stream_key(seed, stream)))
     bits = _mixed(state ^ _mixed(_counter(counter)))
     return ((bits >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
 
@@ -64,7 +64,8 @@ def exponential(seed: int, stream: str, keys: KeyArray, counter: int | IntArray)
 
 
 @lru_cache(maxsize=1024)
-def _stream_key(seed: int, stream: str) -> int:
+def stream_key(seed: int, stream: str) -> int:
+    """64-bit key of a stream: the first 8 bytes of BLAKE2b of `seed/stream`."""
     digest = blake2b(f"{seed}/{stream}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little")
 

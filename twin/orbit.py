@@ -54,18 +54,8 @@ class Orbits:
         """
         index, begin, end = self._interval(elapsed_s)
         part = (elapsed_s - index * KNOT_INTERVAL_S) / KNOT_INTERVAL_S
-        rest = 1.0 - part
-        # Hermite basis (e.g. Montenbruck & Gill 2000, section 4.2), factored to be exact at 0, 1.
-        # Weights of: begin position, end position, begin velocity, end velocity.
-        place = (
-            (1.0 + 2.0 * part) * rest * rest,
-            part * part * (3.0 - 2.0 * part),
-            KNOT_INTERVAL_S * part * rest * rest,
-            -KNOT_INTERVAL_S * part * part * rest,
-        )
-        slope = 6.0 * part * rest / KNOT_INTERVAL_S
-        speed = (-slope, slope, rest * (1.0 - 3.0 * part), part * (3.0 * part - 2.0))
-        return Motion(_blended(begin, end, place).T, _blended(begin, end, speed).T)
+        weights = hermite_weights(part)
+        return Motion(_blended(begin, end, weights[:4]).T, _blended(begin, end, weights[4:]).T)
 
     def error_codes(self, elapsed_s: float) -> IntArray:
         """SGP4 error code of each satellite around an instant, (n,); 0 = propagates.
@@ -107,7 +97,27 @@ class Orbits:
         return self._count
 
 
-def _blended(begin: _Knot, end: _Knot, weights: tuple[float, float, float, float]) -> FloatArray:
+def hermite_weights(part: float) -> tuple[float, ...]:
+    """Weights at a part [0-1] of the interval: four of position, then four of velocity [1/s].
+
+    Of begin position, end position, begin velocity, end velocity. Hermite basis (e.g. Montenbruck
+    & Gill 2000, section 4.2), factored to be exact at 0 and 1.
+    """
+    rest = 1.0 - part
+    slope = 6.0 * part * rest / KNOT_INTERVAL_S
+    return (
+        (1.0 + 2.0 * part) * rest * rest,
+        part * part * (3.0 - 2.0 * part),
+        KNOT_INTERVAL_S * part * rest * rest,
+        -KNOT_INTERVAL_S * part * part * rest,
+        -slope,
+        slope,
+        rest * (1.0 - 3.0 * part),
+        part * (3.0 * part - 2.0),
+    )
+
+
+def _blended(begin: _Knot, end: _Knot, weights: tuple[float, ...]) -> FloatArray:
     out = begin.position_m * weights[0]
     out += end.position_m * weights[1]
     out += begin.velocity_m_s * weights[2]

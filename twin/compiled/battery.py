@@ -1,0 +1,206 @@
+"""The battery beside its flow, compiled: the look ahead to the end of an eclipse, and ageing.
+
+Equations: twin/power_ahead.py, twin/eclipse.py, twin/battery_ageing.py, which stay the oracle.
+"""
+
+import math
+from typing import Any, Final
+
+import numpy as np
+from numba import njit, prange
+
+from twin.battery import CELL_MEAN_V, _area_v
+from twin.battery_ageing import (
+    CALENDAR_PER_S,
+    CHARGE_REFERENCE_FRAC,
+    CHARGE_STRESS,
+    DEPTH_K1,
+    DEPTH_K2,
+    DEPTH_K3,
+    FILM_RATE,
+    FILM_SHARE_FRAC,
+    RESISTANCE_GROWTH_PER_FADE,
+    REVERSALS,
+    TEMPERATURE_REFERENCE_K,
+    TEMPERATURE_STRESS_PER_K,
+)
+from twin.compiled import classes as k
+from twin.compiled.functions import clipped
+from twin.compiled.plant import _cell_v, _clock, _heater_w, _is_on, _next_mode
+from twin.constants import EARTH_EQUATOR_RADIUS_M, EARTH_FLATTENING_FRAC, EARTH_GM_M3_S2
+from twin.power import ECLIPSE_SUNLIT_FRAC, SAFE_SOC_FRAC
+from twin.power_ahead import _SOON_S, AHEAD_MARGIN_FRAC
+from twin.workload import DIURNAL_AMPLITUDE_FRAC
+
+_STRETCH: Final = 1.0 / (1.0 - EARTH_FLATTENING_FRAC)
+_AREA_STEPS: Final = 10
+_AREA_V: Final = _area_v(np.arange(_AREA_STEPS + 1) / _AREA_STEPS)  # at the ends of the segments
+
+
+@njit(error_model="numpy", cache=True)
+def _stored_frac(soc: float) -> float:
+    # twin/battery.py, stored_j over the capacity.
+    at = clipped(soc, 0.0, 1.0) * _AREA_STEPS
+    lower = min(math.floor(at), _AREA_STEPS - 1.0)
+    begin_v = _cell_v(lower / _AREA_STEPS)
+    mean_v = 0.5 * (begin_v + _cell_v(soc))
+    return (_AREA_V[int(lower)] + (at - lower) * mean_v / _AREA_STEPS) / CELL_MEAN_V
+
+
+@njit(error_model="numpy", cache=True)
+def _shadow_left_s(
+    x: float, y: float, z: float, u: float, v: float, w: float, sun: Any
+) -> float:
+    # twin/eclipse.py, shadow_left_s.
+    z, w = z * _STRETCH, w * _STRETCH
+    a, b, c = sun[3], sun[4], sun[5] * _STRETCH
+    size = math.sqrt(a * a + b * b + c * c)
+    a, b, c = a / size, b / size, c / size
+    hx, hy, hz = y * w - z * v, z * u - x * w, x * v - y * u
+    size = math.sqrt(hx * hx + hy * hy + hz * hz)
+    radius2 = x * x + y * y + z * z
+    sin_beta = (hx * a + hy * b + hz * c) / size
+    cos_beta = math.sqrt(max(1.0 - sin_beta * sin_beta, 1e-30))
+    toward = -(x * a + y * b + z * c)
+    onward = (hx * (y * c - z * b) + hy * (z * a - x * c) + hz * (x * b - y * a)) / size
+    psi = math.atan2(onward, toward)
+    half = math.sqrt(max(1.0 - EARTH_EQUATOR_RADIUS_M**2 / radius2, 0.0)) / cos_beta
+    phi = math.acos(min(half, 1.0))
+    return (phi - psi) * radius2 / size if abs(psi) < phi else 0.0
+
+
+@njit(parallel=True, fastmath=False, error_model="numpy", cache=True)
+def look_ahead(
+    c: Any,
+    step_s: float,
+    elapsed_s: float,
+    rated_w: float,
+    begin: Any,
+    end: Any,
+    weights: Any,
+    sun: Any,
+    first: int,
+    lit: Any,
+    diurnal: Any,
+    view: Any,
+    phase: Any,
+    dose: Any,
+    up_count: Any,
+    host_down: Any,
+    throttle: Any,
+    battery_temp: Any,
+    array_temp: Any,
+    soc: Any,
+    health: Any,
+    heater_w: Any,
+    unserved_w: Any,
+    mode: Any,
+    dwell: Any,
+    queue: Any,
+    ahead: Any,
+) -> None:
+    """What the payload may draw so that the eclipse ends above the trigger [W]; inf elsewhere.
+
+    begin, end: knots (6, n) of all satellites, whose row `first` is row 0 of the others;
+    weights (8,): of position, then of velocity.
+    """
+    hosted = c[k.EXTERNAL_W] > 0.0
+    shed_soc, shed_exit = c[k.SHED_SOC_FRAC], c[k.SHED_EXIT_FRAC]
+    for i in prange(soc.size):
+        ahead[i] = np.inf
+        if (lit[i] < ECLIPSE_SUNLIT_FRAC) and not hosted:
+            capacity = c[k.CAPACITY_J] * health[i]
+            wave = 1.0 + DIURNAL_AMPLITUDE_FRAC * diurnal[i]
+            training = c[k.TRAINING_FRAC]
+            arrival = c[k.PLANNED_FRAC] * (training + (1.0 - training) * wave) * c[k.HAS_ACCEL]
+            on = _is_on(elapsed_s, phase[i], c[k.BURST_PERIOD_S], c[k.BURST_ON_S])
+            up = up_count[i]
+            limit = throttle[i] * _clock(dose[i]) * (up / max(c[k.ACCEL_COUNT], 1.0)) * on
+            limit = limit if host_down[i] <= 0.0 else 0.0
+            rate = min(arrival + queue[i] / step_s, limit)
+            wanted = (c[k.HOST_W] + up * c[k.ACCEL_IDLE_W]) * on + rate * c[k.DYNAMIC_W]
+            essential = c[k.BUS_W] + _heater_w(c[k.HEATER_W], battery_temp[i], heater_w[i])
+            radius = math.sqrt(k.EARTH_MEAN2_M2 / view[i])
+            half_s = math.pi * math.sqrt(radius * radius * radius / EARTH_GM_M3_S2)
+            room = 0.8 * capacity * (soc[i] - AHEAD_MARGIN_FRAC - shed_soc)
+            if (wanted + essential) * half_s > room:
+                row = first + i
+                left = _left_s(begin, end, weights, sun, row)
+                now = _next_mode(soc[i], mode[i], True, dwell[i], unserved_w[i], shed_soc, shed_exit)
+                floor = (SAFE_SOC_FRAC if now == 2.0 else shed_soc) + AHEAD_MARGIN_FRAC
+                stored = _stored_frac(soc[i]) - _stored_frac(min(floor, 1.0))
+                mean_w = max(stored, 0.0) * capacity / max(left, _SOON_S)
+                open_v = _cell_v(soc[i]) * c[k.CELLS]
+                growth = 1.0 + RESISTANCE_GROWTH_PER_FADE * (1.0 - health[i])
+                ohmic = c[k.RESISTANCE_OHM] * growth / (open_v * open_v)
+                draw = 2.0 * mean_w / (1.0 + math.sqrt(1.0 + 4.0 * ohmic * mean_w))
+                warmth = max(1.0 + c[k.ARRAY_COEFF] * (array_temp[i] - k.REFERENCE_K), 0.0)
+                spare = draw + rated_w * lit[i] * warmth - essential
+                if now != 3.0:
+                    ahead[i] = max(spare, 0.0)
+
+
+@njit(error_model="numpy", cache=True)
+def _left_s(begin: Any, end: Any, weights: Any, sun: Any, row: int) -> float:
+    p0, p1, p2, p3 = weights[0], weights[1], weights[2], weights[3]
+    v0, v1, v2, v3 = weights[4], weights[5], weights[6], weights[7]
+    x = begin[0, row] * p0 + end[0, row] * p1 + begin[3, row] * p2 + end[3, row] * p3
+    y = begin[1, row] * p0 + end[1, row] * p1 + begin[4, row] * p2 + end[4, row] * p3
+    z = begin[2, row] * p0 + end[2, row] * p1 + begin[5, row] * p2 + end[5, row] * p3
+    u = begin[0, row] * v0 + end[0, row] * v1 + begin[3, row] * v2 + end[3, row] * v3
+    v = begin[1, row] * v0 + end[1, row] * v1 + begin[4, row] * v2 + end[4, row] * v3
+    w = begin[2, row] * v0 + end[2, row] * v1 + begin[5, row] * v2 + end[5, row] * v3
+    return _shadow_left_s(x, y, z, u, v, w, sun)
+
+
+@njit(error_model="numpy", cache=True)
+def state_stress(soc: float, temp_k: float) -> float:
+    """twin/battery_ageing.py, state_stress."""
+    warmth = (temp_k - TEMPERATURE_REFERENCE_K) * TEMPERATURE_REFERENCE_K / temp_k
+    charge = CHARGE_STRESS * (soc - CHARGE_REFERENCE_FRAC)
+    return math.exp(charge + TEMPERATURE_STRESS_PER_K * warmth)
+
+
+@njit(error_model="numpy", cache=True)
+def close_cycles(turned: Any, battery_temp: Any, reversal: Any, life: Any) -> None:
+    """Push the reversals of this tick on their stacks (REVERSALS, n) and use life up.
+
+    turned (n,): the reversal's charge, nan where there is none. Three-point rule of ASTM E1049
+    as in twin/battery_ageing.py. battery_temp: at the start of the tick.
+    """
+    points = np.empty(REVERSALS + 1)
+    for i in range(turned.size):
+        if math.isnan(turned[i]):
+            continue
+        points[0] = turned[i]
+        points[1:] = reversal[:, i]
+        while abs(points[0] - points[1]) >= abs(points[1] - points[2]):
+            at_start = math.isnan(points[3])
+            weight = 0.5 if at_start else 1.0
+            life[i] += _closed(points[1], points[2], weight, battery_temp[i])
+            if at_start:
+                points[2:] = math.nan
+            else:
+                points[1:-2] = points[3:].copy()
+                points[-2:] = math.nan
+        if not math.isnan(points[REVERSALS]):
+            ends = points[REVERSALS - 1], points[REVERSALS]
+            life[i] += _closed(ends[0], ends[1], 0.5, battery_temp[i])
+        reversal[:, i] = points[:-1]
+
+
+@njit(error_model="numpy", cache=True)
+def _closed(one: float, other: float, weight: float, temp_k: float) -> float:
+    depth = max(abs(one - other), 1e-9)
+    stress = weight / (DEPTH_K1 * depth**DEPTH_K2 + DEPTH_K3)
+    return stress * state_stress(0.5 * (one + other), temp_k)
+
+
+@njit(parallel=True, fastmath=False, error_model="numpy", cache=True)
+def age(seconds: float, present: bool, soc: Any, battery_temp: Any, life: Any, health: Any) -> None:
+    """Calendar stress of some seconds, and the health that the life used leaves."""
+    for i in prange(soc.size):
+        life[i] += CALENDAR_PER_S * seconds * state_stress(soc[i], battery_temp[i])
+        film = FILM_SHARE_FRAC * math.exp(-FILM_RATE * life[i])
+        left = film + (1.0 - FILM_SHARE_FRAC) * math.exp(-life[i])
+        health[i] = left if present else 1.0

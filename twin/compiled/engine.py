@@ -1,0 +1,370 @@
+"""A fleet whose ticks are compiled: the same physics as twin/step.py, many ticks in a call.
+
+Held per satellite: about 0.9 kB (83 float64 rows, elements, three knots), accelerators only
+where something has happened. Faults are not in the kernels: a run under faults steps by numpy.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import numpy as np
+from sgp4.api import Satrec
+
+from twin import network, noise
+from twin.clock import gmst_rad, julian_date
+from twin.compiled import classes as k
+from twin.compiled import draws
+from twin.compiled import rows as r
+from twin.compiled.accelerators import COUNTS
+from twin.compiled.classes import Classes, class_table, classes_of
+from twin.compiled.events import EventDesk
+from twin.compiled.propagate import is_near_earth, propagate
+from twin.compiled.ticks import run
+from twin.constants import EARTH_FLATTENING_FRAC
+from twin.environment import EnvironmentModel, EnvironmentSettings, solar_irradiance_w_m2
+from twin.geometry import sun_vector
+from twin.orbit import KNOT_INTERVAL_S, hermite_weights
+from twin.radiation import SAA_DRIFT_RAD, trapped_proton_table
+from twin.state import SEE_KINDS, THERMAL_NODES, Environment, Fleet, FleetState, FloatArray
+from twin.state import IntArray, KeyArray
+from twin.upsets import UECC, accelerator_rows
+
+_NODES: Final = len(THERMAL_NODES)
+_KINDS: Final = len(SEE_KINDS)
+_TICKS_LIMIT: Final = 600  # in one call; keeps the table of ticks small
+
+
+@dataclass(frozen=True)
+class Roster:
+    """Who flies in a compiled fleet, (n,): all that a million satellites need."""
+
+    classes: Classes
+    keys: KeyArray
+    vendors: Sequence[str]
+    elements: FloatArray  # (8, n), see propagate.ELEMENTS
+
+
+def roster(fleet: Fleet, satrecs: Sequence[Satrec], epoch_unix_s: float) -> Roster:
+    """The roster of a built fleet."""
+    elements = elements_of(satrecs, epoch_unix_s)
+    return Roster(classes_of(fleet.params), fleet.satellite_key, fleet.vendors, elements)
+
+
+def elements_of(satrecs: Sequence[Satrec], epoch_unix_s: float) -> FloatArray:
+    """Elements (8, n) of SGP4 records, see propagate.ELEMENTS. Raises ValueError for deep space."""
+    whole, part = julian_date(epoch_unix_s)
+    rows = [
+        (
+            one.no_kozai,
+            one.ecco,
+            one.inclo,
+            one.nodeo,
+            one.argpo,
+            one.mo,
+            one.bstar,
+            (whole - one.jdsatepoch) * 1440.0 + (part - one.jdsatepochF) * 1440.0,
+        )
+        for one in satrecs
+    ]
+    elements = np.ascontiguousarray(np.array(rows, dtype=np.float64).reshape(-1, 8).T)
+    if not is_near_earth(elements).all():
+        raise ValueError("a satellite with a period of 225 minutes or more needs deep-space SGP4")
+    return elements
+
+
+class CompiledFleet:
+    """State of n satellites, advanced by compiled ticks of one length.
+
+    Rows are in the order of the roster outside and by class inside.
+    """
+
+    def __init__(
+        self,
+        who: Roster,
+        epoch_unix_s: float,
+        step_s: float,
+        seed: int,
+        settings: EnvironmentSettings | None = None,
+    ) -> None:
+        order = np.argsort(who.classes.of_row, kind="stable")
+        self._order: IntArray = order
+        self._of_row = who.classes.of_row[order]
+        self._classes = Classes(who.classes.params, self._of_row)
+        self._elements = np.ascontiguousarray(who.elements[:, order])
+        self._keys = who.keys[order]
+        self.count = order.size
+        self.step_s, self.seed, self.epoch_unix_s = step_s, seed, epoch_unix_s
+        self.settings = settings or EnvironmentSettings()
+        vendors = who.vendors
+        if len(set(vendors)) > 1:
+            vendors = tuple(vendors[row] for row in order.tolist())
+        self._desk = EventDesk(self._classes, self._keys, vendors, seed, step_s)
+        self._table = class_table(who.classes.params, step_s)
+        total = len(who.classes.params.mass_kg)
+        self._bounds = np.searchsorted(self._of_row, np.arange(total + 1))
+        self._s = np.zeros((r.ROWS, self.count))
+        self._knots: dict[int, FloatArray] = {}
+        self._spare: tuple[int, FloatArray, int] | None = None
+        self._codes = np.zeros(self.count, dtype=np.int64)
+        self._sky = self._static_sky()
+        self._stream = np.uint64(noise.stream_key(seed, "cecc"))
+        self._found = np.zeros(self.count, dtype=np.int64)
+        self._kept: dict[str, Any] = {}
+        self._exposed_s = 0.0
+        self.tick = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays that are held for the satellites."""
+        knots = sum(one.nbytes for one in self._knots.values())
+        spare = self._spare[1].nbytes if self._spare else 0
+        arrays = (self._s, self._elements, self._keys, self._of_row, self._order)
+        return knots + spare + sum(one.nbytes for one in (*arrays, self._codes, self._found))
+
+    def load(self, state: FleetState, tick: int, rows: IntArray | None = None) -> None:
+        """Take the state after a tick; `rows` (m,) of the roster, all of them by default.
+
+        A state with outages or counts of accelerators cannot be loaded in parts.
+        """
+        place = np.empty(self.count, dtype=np.int64)
+        place[self._order] = np.arange(self.count)
+        at = place if rows is None else place[rows]
+        s = self._s
+        for name, row in r.STATE_ROWS.items():
+            s[row, at] = getattr(state, name)
+        s[r.TEMPERATURE : r.TEMPERATURE + _NODES, at] = state.node_temp_k.T
+        s[r.THRESHOLD : r.THRESHOLD + _KINDS, at] = state.see_threshold_count.T
+        s[r.COUNT : r.COUNT + _KINDS, at] = state.see_event_count.T
+        s[r.REVERSAL :, at] = state.cycle_reversal_frac.T
+        s[r.PHASE, at] = (self._keys[at] >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        s[r.UP_COUNT, at] = self._table.constants[self._of_row[at], k.ACCEL_COUNT]
+        self._load_fluences(state, at)
+        count = self._classes.params.accel_count[self._of_row[at]]
+        if state.accel_energy_j.size:  # nothing has happened yet: a satellite's are alike
+            first = np.minimum(np.cumsum(count) - count, state.accel_energy_j.size - 1)
+            s[r.UNIT_ENERGY, at] = state.accel_energy_j[first]
+        if rows is None:
+            known = {*r.STATE_ROWS}
+            self._kept = {
+                one.name: getattr(state, one.name)
+                for one in fields(FleetState)
+                if one.name not in known
+            }
+        if state.accel_down_s.any() or any(getattr(state, name).any() for name in COUNTS):
+            raise ValueError("a compiled fleet starts from a state without accelerator events")
+        draws.set_all_due(s, self._of_row, self._table.constants)
+        self.tick = tick
+
+    def _load_fluences(self, state: FleetState, at: IntArray) -> None:
+        rates = self._table.constants[self._of_row[at], k.RATES : k.RATES + _KINDS]
+        per = np.where(rates > 0.0, state.see_hazard_count / np.maximum(rates, 1e-300), 0.0)
+        self._s[r.FLUENCE, at], self._s[r.MEMORY_FLUENCE, at] = per[:, 0], per[:, UECC]
+        self._exposed_s = float(per[:, _KINDS - 1].max(initial=0.0))
+
+    def advance(self, ticks: int) -> None:
+        """Run some ticks."""
+        last = self.tick + ticks
+        while self.tick < last:
+            self._run_interval(last)
+
+    def state(self, fleet: Fleet, environment: Environment) -> FleetState:
+        """The state after the last tick, in the order of the roster; arrays of its own.
+
+        `fleet` and `environment` are of the same satellites; links and contacts are computed from
+        them, as nothing in the plant depends on which link or station it is.
+        """
+        place = np.empty(self.count, dtype=np.int64)
+        place[self._order] = np.arange(self.count)
+        s = self._s[:, place]
+        values: dict[str, Any] = {name: s[row] for name, row in r.STATE_ROWS.items()}
+        values["mode"] = values["mode"].astype(np.int64)
+        values["cecc_event_count"] = values["cecc_event_count"].astype(np.int64)
+        values["node_temp_k"] = s[r.TEMPERATURE : r.TEMPERATURE + _NODES].T.copy()
+        values["see_hazard_count"] = self._hazard(place, self._exposed_s)
+        values["see_threshold_count"] = s[r.THRESHOLD : r.THRESHOLD + _KINDS].T.copy()
+        values["see_event_count"] = s[r.COUNT : r.COUNT + _KINDS].T.astype(np.int64)
+        values["cycle_reversal_frac"] = s[r.REVERSAL :].T.copy()
+        contact = network.ground_contact(environment, fleet.params)
+        values["ground_station_index"] = contact.station_index
+        values["ground_range_m"] = contact.range_m
+        values["link_range_m"] = network.link_range_m(
+            environment.position_teme_m, fleet.neighbour_index, fleet.params
+        )
+        values |= self._accelerators(fleet, place, values["cecc_event_count"])
+        missing = {one.name for one in fields(FleetState)} - values.keys()
+        values |= {name: self._kept[name] for name in missing}
+        return FleetState(**values)
+
+    def _accelerators(self, fleet: Fleet, place: IntArray, corrected: IntArray) -> dict[str, Any]:
+        rows = accelerator_rows(fleet.params.accel_count)
+        energy_j = self._s[r.UNIT_ENERGY, place][rows.owner]
+        values: dict[str, Any] = {
+            name: np.zeros(rows.owner.size, dtype=np.int64) for name in COUNTS
+        }
+        down_s = np.zeros(rows.owner.size)
+        for row, one in self._desk.touched.items():
+            outside = int(self._order[row])
+            span = slice(int(rows.first[outside]), int(rows.first[outside + 1]))
+            down_s[span] = one.down_at(self.tick, self.step_s)
+            energy = float(self._s[r.UNIT_ENERGY, row])
+            energy_j[span] = one.energy_j(self.tick, self.step_s, energy)
+            for name in COUNTS:
+                values[name][span] = one.counts[name]
+        errors = np.zeros(rows.owner.size, dtype=np.int64)
+        owner = np.repeat(np.arange(self.count), corrected)
+        number = np.arange(owner.size) - np.repeat(np.cumsum(corrected) - corrected, corrected)
+        draw = noise.uniform(self.seed, "cecc_target", fleet.satellite_key[owner], number)
+        at = rows.first[owner] + (draw * fleet.params.accel_count[owner]).astype(np.int64)
+        np.add.at(errors, at, 1)
+        return {
+            "accel_down_s": down_s,
+            "accel_energy_j": energy_j,
+            "accel_cecc_count": errors,
+            **values,
+        }
+
+    def _run_interval(self, last: int) -> None:
+        """Ticks up to `last` that lie between the same two knots."""
+        first, step_s = self.tick + 1, self.step_s
+        index = math.floor(first * step_s / KNOT_INTERVAL_S)
+        inside = first
+        while inside - first < _TICKS_LIMIT and inside < last:
+            if math.floor((inside + 1) * step_s / KNOT_INTERVAL_S) != index:
+                break
+            inside += 1
+        begin, end = self._knot(index), self._knot(index + 1)
+        table = self._tick_table(first, inside, index)
+        done = 0
+        while done < len(table):
+            planned = self._desk.next_tick()
+            stop = planned == first + done
+            limit = len(table)
+            if planned is not None and not stop:
+                limit = min(limit, planned - first)
+            done = self._run_ticks(begin, end, table, (done, limit), stop)
+        self._prefetch(index + 2, inside - first + 1)
+        self.tick = inside
+        self._exposed_s += (inside - first + 1) * step_s
+
+    def _run_ticks(
+        self, begin: FloatArray, end: FloatArray, table: FloatArray, span: tuple[int, int], stop: bool
+    ) -> int:
+        def go(first: int, last: int, resume: bool, stop: bool) -> int:
+            return int(
+                run(
+                    self._s,
+                    begin,
+                    end,
+                    self._bounds,
+                    self._table.constants,
+                    self._table.matrices,
+                    table,
+                    first,
+                    last,
+                    resume,
+                    stop,
+                    self._sky,
+                    self.step_s,
+                )
+            )
+
+        reached = go(span[0], span[1], False, stop)
+        if reached == span[1]:
+            return reached
+        self._events(self.tick + 1 + reached, table[reached])
+        go(reached, reached + 1, True, False)
+        return reached + 1
+
+    def _events(self, tick: int, now: FloatArray) -> None:
+        exposed_s = float(now[r.EXPOSED])
+        constants = self._table.constants
+        found = draws.take_due(
+            self._s, self._of_row, constants, self._keys, self._stream, exposed_s, self._found
+        )
+        due = self._found[:found].copy()
+        hazard = self._hazard(due, exposed_s)
+        self._desk.handle(self._s, due, hazard, tick, float(now[r.ELAPSED]))
+        for row in due.tolist():
+            draws.set_due(self._s, row, constants[self._of_row[row]])
+
+    def _hazard(self, at: IntArray, exposed_s: float) -> FloatArray:
+        rates = self._table.constants[self._of_row[at], k.RATES : k.RATES + _KINDS]
+        fluence = np.repeat(self._s[r.FLUENCE, at][:, np.newaxis], _KINDS, axis=1)
+        fluence[:, UECC] = self._s[r.MEMORY_FLUENCE, at]
+        fluence[:, _KINDS - 2 :] = exposed_s
+        return np.asarray(rates * fluence)
+
+    def _tick_table(self, first: int, last: int, index: int) -> FloatArray:
+        elapsed = np.arange(first, last + 1) * self.step_s
+        table = np.empty((elapsed.size, r.TICK_COLUMNS))
+        begin_s = index * KNOT_INTERVAL_S
+        part = (elapsed - begin_s) / KNOT_INTERVAL_S
+        table[:, r.WEIGHTS : r.SUN] = np.array([hermite_weights(one) for one in part.tolist()])
+        # The Sun and the Earth's turn are smooth: three points a minute give them to 1e-15.
+        nodes = [sun_vector(self.epoch_unix_s, begin_s + one) for one in (0.0, 30.0, 60.0)]
+        u = 2.0 * part - 1.0
+        lagrange = np.stack([0.5 * u * (u - 1.0), 1.0 - u * u, 0.5 * u * (u + 1.0)], axis=1)
+        unit = lagrange @ np.array([one.unit for one in nodes])
+        distance = lagrange @ np.array([one.distance_m for one in nodes])
+        table[:, r.SUN : r.SUN + 3] = unit * distance[:, np.newaxis]
+        table[:, r.SUN + 3 : r.SUN + 6] = unit
+        table[:, r.SUN + 6] = 1.0 / np.hypot(unit[:, 0], unit[:, 1])
+        turns = gmst_rad(self.epoch_unix_s, begin_s + 60.0) - gmst_rad(self.epoch_unix_s, begin_s)
+        sidereal = gmst_rad(self.epoch_unix_s, begin_s) + turns % (2.0 * math.pi) * part
+        table[:, r.TURN] = SAA_DRIFT_RAD - sidereal
+        table[:, r.ELAPSED] = elapsed
+        table[:, r.EXPOSED] = self._exposed_s + np.arange(1, elapsed.size + 1) * self.step_s
+        constant = self.settings.solar_constant_w_m2
+        table[:, r.IRRADIANCE] = [solar_irradiance_w_m2(one, constant) for one in distance.tolist()]
+        table[:, r.COS_SIDEREAL], table[:, r.SIN_SIDEREAL] = np.cos(sidereal), np.sin(sidereal)
+        return table
+
+    def _static_sky(self) -> tuple[Any, ...]:
+        found = trapped_proton_table()
+        axes = zip(
+            found.first + found.flux_first,
+            found.spacing + found.flux_spacing,
+            found.shape + found.flux_shape,
+            strict=True,
+        )
+        sites = [(*one.position_m, *one.up_unit, one.height_m) for one in network.sites()]
+        pairs = np.stack([found.inverse_l, found.ln_field_ratio], axis=1)
+        stretch = 1.0 / (1.0 - EARTH_FLATTENING_FRAC) if self.settings.oblate_shadow else 1.0
+        return (
+            np.array(sites),
+            math.sin(network.ELEVATION_MASK_RAD) ** 2,
+            np.array([(one, 1.0 / two, three) for one, two, three in axes]),
+            np.ascontiguousarray(pairs),
+            found.flux_cm2_s,
+            stretch,
+            self.settings.albedo_frac,
+            self.settings.earth_ir_w_m2,
+        )
+
+    def _knot(self, index: int) -> FloatArray:
+        if index not in self._knots:
+            motion, first = np.empty((6, self.count)), 0
+            if self._spare is not None and self._spare[0] == index:
+                _, motion, first = self._spare
+                self._spare = None
+            self._propagate(motion, index, first, self.count)
+            self._knots = {i: one for i, one in self._knots.items() if abs(i - index) <= 1}
+            self._knots[index] = motion
+        return self._knots[index]
+
+    def _propagate(self, motion: FloatArray, index: int, first: int, last: int) -> None:
+        if last > first:
+            minutes = index * KNOT_INTERVAL_S / 60.0
+            propagate(self._elements, minutes, first, last, motion, self._codes)
+
+    def _prefetch(self, index: int, ticks: int) -> None:
+        """A share of the next knot, so that no tick waits for all of it."""
+        if self._spare is None or self._spare[0] != index:
+            self._spare = (index, np.empty((6, self.count)), 0)
+        _, motion, first = self._spare
+        share = math.ceil(self.count * ticks * self.step_s / KNOT_INTERVAL_S)
+        last = min(first + share, self.count)
+        self._propagate(motion, index, first, last)
+        self._spare = (index, motion, last)
