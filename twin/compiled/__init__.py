@@ -3,4 +3,44 @@
 twin/step.py and twin/environment.py stay the definition of the physics and the oracle of these
 kernels. Importing a module of this package imports numba (about 0.5 s): only what runs a fleet
 does so.
+
+Machine code is kept on disk between runs (numba's cache). Numba looks at a function's own file
+only, and these kernels freeze constants and functions of many, so the folder is named after a
+digest of all sources: a changed constant anywhere in `twin` compiles anew. The folder is
+NUMBA_CACHE_DIR or the user's cache, and the temporary folder where that cannot be written.
 """
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+import numba
+
+
+def source_digest() -> str:
+    """Digest of the package's sources and of the compiler's version, 16 hexadecimal digits."""
+    folder = Path(__file__).resolve().parent.parent
+    digest = hashlib.sha256(numba.__version__.encode())
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _cache_folder() -> Path:
+    given = os.environ.get("NUMBA_CACHE_DIR")
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
+    for base in (given, home, tempfile.gettempdir()):
+        if base:
+            folder = Path(base) / "orbital-twin" / source_digest()
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError:
+                continue
+            if os.access(folder, os.W_OK):
+                return folder
+    return Path(tempfile.mkdtemp(prefix="orbital-twin-"))
+
+
+numba.config.CACHE_DIR = str(_cache_folder())

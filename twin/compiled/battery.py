@@ -25,8 +25,8 @@ from twin.battery_ageing import (
     TEMPERATURE_STRESS_PER_K,
 )
 from twin.compiled import classes as k
-from twin.compiled.functions import clipped
-from twin.compiled.plant import _cell_v, _clock, _heater_w, _is_on, _next_mode
+from twin.compiled.functions import arctan2, clipped
+from twin.compiled.plant import _OCV, _cell_v, _clock, _heater_w, _is_on, _next_mode
 from twin.constants import EARTH_EQUATOR_RADIUS_M, EARTH_FLATTENING_FRAC, EARTH_GM_M3_S2
 from twin.power import ECLIPSE_SUNLIT_FRAC, SAFE_SOC_FRAC
 from twin.power_ahead import _SOON_S, AHEAD_MARGIN_FRAC
@@ -37,35 +37,41 @@ _AREA_STEPS: Final = 10
 _AREA_V: Final = _area_v(np.arange(_AREA_STEPS + 1) / _AREA_STEPS)  # at the ends of the segments
 
 
-@njit(error_model="numpy", cache=True)
+@njit(error_model="numpy", inline="always")
 def _stored_frac(soc: float) -> float:
     # twin/battery.py, stored_j over the capacity.
     at = clipped(soc, 0.0, 1.0) * _AREA_STEPS
     lower = min(math.floor(at), _AREA_STEPS - 1.0)
-    begin_v = _cell_v(lower / _AREA_STEPS)
-    mean_v = 0.5 * (begin_v + _cell_v(soc))
+    begin_v = _OCV[int(lower)]
+    mean_v = begin_v + 0.5 * (at - lower) * (_OCV[int(lower) + 1] - begin_v)
     return (_AREA_V[int(lower)] + (at - lower) * mean_v / _AREA_STEPS) / CELL_MEAN_V
 
 
-@njit(error_model="numpy", cache=True)
+@njit(error_model="numpy", inline="always")
 def _shadow_left_s(
-    x: float, y: float, z: float, u: float, v: float, w: float, sun: Any
+    x: float,
+    y: float,
+    z: float,
+    u: float,
+    v: float,
+    w: float,
+    sun_x: float,
+    sun_y: float,
+    sun_z: float,
 ) -> float:
-    # twin/eclipse.py, shadow_left_s.
-    z, w = z * _STRETCH, w * _STRETCH
-    a, b, c = sun[3], sun[4], sun[5] * _STRETCH
-    size = math.sqrt(a * a + b * b + c * c)
-    a, b, c = a / size, b / size, c / size
+    # twin/eclipse.py, shadow_left_s; the polar axis and the Sun stretched already.
     hx, hy, hz = y * w - z * v, z * u - x * w, x * v - y * u
     size = math.sqrt(hx * hx + hy * hy + hz * hz)
     radius2 = x * x + y * y + z * z
-    sin_beta = (hx * a + hy * b + hz * c) / size
+    sin_beta = (hx * sun_x + hy * sun_y + hz * sun_z) / size
     cos_beta = math.sqrt(max(1.0 - sin_beta * sin_beta, 1e-30))
-    toward = -(x * a + y * b + z * c)
-    onward = (hx * (y * c - z * b) + hy * (z * a - x * c) + hz * (x * b - y * a)) / size
-    psi = math.atan2(onward, toward)
+    toward = -(x * sun_x + y * sun_y + z * sun_z)
+    onward = hx * (y * sun_z - z * sun_y) + hy * (z * sun_x - x * sun_z)
+    onward = (onward + hz * (x * sun_y - y * sun_x)) / size
+    psi = arctan2(onward, toward)
     half = math.sqrt(max(1.0 - EARTH_EQUATOR_RADIUS_M**2 / radius2, 0.0)) / cos_beta
-    phi = math.acos(min(half, 1.0))
+    half = min(half, 1.0)
+    phi = arctan2(math.sqrt(1.0 - half * half), half)
     return (phi - psi) * radius2 / size if abs(psi) < phi else 0.0
 
 
@@ -75,14 +81,22 @@ def look_ahead(
     step_s: float,
     elapsed_s: float,
     rated_w: float,
-    begin: Any,
-    end: Any,
     weights: Any,
     sun: Any,
-    first: int,
+    bx: Any,
+    by: Any,
+    bz: Any,
+    bu: Any,
+    bv: Any,
+    bw: Any,
+    ex: Any,
+    ey: Any,
+    ez: Any,
+    eu: Any,
+    ev: Any,
+    ew: Any,
     lit: Any,
     diurnal: Any,
-    view: Any,
     phase: Any,
     dose: Any,
     up_count: Any,
@@ -101,56 +115,56 @@ def look_ahead(
 ) -> None:
     """What the payload may draw so that the eclipse ends above the trigger [W]; inf elsewhere.
 
-    begin, end: knots (6, n) of all satellites, whose row `first` is row 0 of the others;
-    weights (8,): of position, then of velocity.
+    b*, e*: position and velocity at the knots before and after; weights (8,): of position, then
+    of velocity.
     """
-    hosted = c[k.EXTERNAL_W] > 0.0
-    shed_soc, shed_exit = c[k.SHED_SOC_FRAC], c[k.SHED_EXIT_FRAC]
-    for i in prange(soc.size):
-        ahead[i] = np.inf
-        if (lit[i] < ECLIPSE_SUNLIT_FRAC) and not hosted:
-            capacity = c[k.CAPACITY_J] * health[i]
-            wave = 1.0 + DIURNAL_AMPLITUDE_FRAC * diurnal[i]
-            training = c[k.TRAINING_FRAC]
-            arrival = c[k.PLANNED_FRAC] * (training + (1.0 - training) * wave) * c[k.HAS_ACCEL]
-            on = _is_on(elapsed_s, phase[i], c[k.BURST_PERIOD_S], c[k.BURST_ON_S])
-            up = up_count[i]
-            limit = throttle[i] * _clock(dose[i]) * (up / max(c[k.ACCEL_COUNT], 1.0)) * on
-            limit = limit if host_down[i] <= 0.0 else 0.0
-            rate = min(arrival + queue[i] / step_s, limit)
-            wanted = (c[k.HOST_W] + up * c[k.ACCEL_IDLE_W]) * on + rate * c[k.DYNAMIC_W]
-            essential = c[k.BUS_W] + _heater_w(c[k.HEATER_W], battery_temp[i], heater_w[i])
-            radius = math.sqrt(k.EARTH_MEAN2_M2 / view[i])
-            half_s = math.pi * math.sqrt(radius * radius * radius / EARTH_GM_M3_S2)
-            room = 0.8 * capacity * (soc[i] - AHEAD_MARGIN_FRAC - shed_soc)
-            if (wanted + essential) * half_s > room:
-                row = first + i
-                left = _left_s(begin, end, weights, sun, row)
-                now = _next_mode(soc[i], mode[i], True, dwell[i], unserved_w[i], shed_soc, shed_exit)
-                floor = (SAFE_SOC_FRAC if now == 2.0 else shed_soc) + AHEAD_MARGIN_FRAC
-                stored = _stored_frac(soc[i]) - _stored_frac(min(floor, 1.0))
-                mean_w = max(stored, 0.0) * capacity / max(left, _SOON_S)
-                open_v = _cell_v(soc[i]) * c[k.CELLS]
-                growth = 1.0 + RESISTANCE_GROWTH_PER_FADE * (1.0 - health[i])
-                ohmic = c[k.RESISTANCE_OHM] * growth / (open_v * open_v)
-                draw = 2.0 * mean_w / (1.0 + math.sqrt(1.0 + 4.0 * ohmic * mean_w))
-                warmth = max(1.0 + c[k.ARRAY_COEFF] * (array_temp[i] - k.REFERENCE_K), 0.0)
-                spare = draw + rated_w * lit[i] * warmth - essential
-                if now != 3.0:
-                    ahead[i] = max(spare, 0.0)
-
-
-@njit(error_model="numpy", cache=True)
-def _left_s(begin: Any, end: Any, weights: Any, sun: Any, row: int) -> float:
     p0, p1, p2, p3 = weights[0], weights[1], weights[2], weights[3]
     v0, v1, v2, v3 = weights[4], weights[5], weights[6], weights[7]
-    x = begin[0, row] * p0 + end[0, row] * p1 + begin[3, row] * p2 + end[3, row] * p3
-    y = begin[1, row] * p0 + end[1, row] * p1 + begin[4, row] * p2 + end[4, row] * p3
-    z = begin[2, row] * p0 + end[2, row] * p1 + begin[5, row] * p2 + end[5, row] * p3
-    u = begin[0, row] * v0 + end[0, row] * v1 + begin[3, row] * v2 + end[3, row] * v3
-    v = begin[1, row] * v0 + end[1, row] * v1 + begin[4, row] * v2 + end[4, row] * v3
-    w = begin[2, row] * v0 + end[2, row] * v1 + begin[5, row] * v2 + end[5, row] * v3
-    return _shadow_left_s(x, y, z, u, v, w, sun)
+    size = math.sqrt(sun[3] ** 2 + sun[4] ** 2 + (sun[5] * _STRETCH) ** 2)
+    sun_x, sun_y, sun_z = sun[3] / size, sun[4] / size, sun[5] * _STRETCH / size
+    hosted = c[k.EXTERNAL_W] > 0.0
+    shed_soc, shed_exit = c[k.SHED_SOC_FRAC], c[k.SHED_EXIT_FRAC]
+    new_capacity, training, cells = c[k.CAPACITY_J], c[k.TRAINING_FRAC], c[k.CELLS]
+    planned = c[k.PLANNED_FRAC] * c[k.HAS_ACCEL]
+    period, on_s = c[k.BURST_PERIOD_S], c[k.BURST_ON_S]
+    accel_count, accel_idle, host_w = max(c[k.ACCEL_COUNT], 1.0), c[k.ACCEL_IDLE_W], c[k.HOST_W]
+    dynamic_w, bus_w, heater_full = c[k.DYNAMIC_W], c[k.BUS_W], c[k.HEATER_W]
+    temp_coeff, new_resistance = c[k.ARRAY_COEFF], c[k.RESISTANCE_OHM]
+    shed_floor = _stored_frac(min(shed_soc + AHEAD_MARGIN_FRAC, 1.0))
+    safe_floor = _stored_frac(SAFE_SOC_FRAC + AHEAD_MARGIN_FRAC)
+    for i in prange(soc.size):
+        dark = (lit[i] < ECLIPSE_SUNLIT_FRAC) & (not hosted)
+        x = bx[i] * p0 + ex[i] * p1 + bu[i] * p2 + eu[i] * p3
+        y = by[i] * p0 + ey[i] * p1 + bv[i] * p2 + ev[i] * p3
+        z = bz[i] * p0 + ez[i] * p1 + bw[i] * p2 + ew[i] * p3
+        u = bx[i] * v0 + ex[i] * v1 + bu[i] * v2 + eu[i] * v3
+        v = by[i] * v0 + ey[i] * v1 + bv[i] * v2 + ev[i] * v3
+        w = bz[i] * v0 + ez[i] * v1 + bw[i] * v2 + ew[i] * v3
+        capacity = new_capacity * health[i]
+        wave = 1.0 + DIURNAL_AMPLITUDE_FRAC * diurnal[i]
+        arrival = planned * (training + (1.0 - training) * wave)
+        on = _is_on(elapsed_s, phase[i], period, on_s)
+        up = up_count[i]
+        limit = throttle[i] * _clock(dose[i]) * (up / accel_count) * on
+        limit = limit if host_down[i] <= 0.0 else 0.0
+        wanted = (host_w + up * accel_idle) * on
+        wanted += min(arrival + queue[i] / step_s, limit) * dynamic_w
+        essential = bus_w + _heater_w(heater_full, battery_temp[i], heater_w[i])
+        radius2 = x * x + y * y + z * z
+        half_s = math.pi * math.sqrt(radius2 * math.sqrt(radius2) / EARTH_GM_M3_S2)
+        room = 0.8 * capacity * (soc[i] - AHEAD_MARGIN_FRAC - shed_soc)
+        needs = (wanted + essential) * half_s > room
+        left = _shadow_left_s(x, y, z * _STRETCH, u, v, w * _STRETCH, sun_x, sun_y, sun_z)
+        now = _next_mode(soc[i], mode[i], True, dwell[i], unserved_w[i], shed_soc, shed_exit)
+        floor = safe_floor if now == 2.0 else shed_floor
+        mean_w = max(_stored_frac(soc[i]) - floor, 0.0) * capacity / max(left, _SOON_S)
+        open_v = _cell_v(soc[i]) * cells
+        resistance = new_resistance * (1.0 + RESISTANCE_GROWTH_PER_FADE * (1.0 - health[i]))
+        ohmic = resistance / (open_v * open_v)
+        draw = 2.0 * mean_w / (1.0 + math.sqrt(1.0 + 4.0 * ohmic * mean_w))
+        warmth = max(1.0 + temp_coeff * (array_temp[i] - k.REFERENCE_K), 0.0)
+        spare = max(draw + rated_w * lit[i] * warmth - essential, 0.0)
+        ahead[i] = spare if dark & needs & (now != 3.0) else np.inf
 
 
 @njit(error_model="numpy", cache=True)

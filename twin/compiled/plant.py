@@ -11,7 +11,13 @@ from typing import Any, Final
 from numba import njit, prange
 
 from twin.ageing import CLOCK_FLOOR_FRAC, CLOCK_LOSS_PER_KRAD, ERROR_GAIN_PER_KRAD, ONSET_RAD
-from twin.battery import _CELL_OCV_V, CELL_CHARGE_LIMIT_V, CHARGE_MIN_TEMP_K, FULL_SOC_FRAC
+from twin.battery import (
+    _CELL_OCV_V,
+    CELL_CHARGE_LIMIT_V,
+    CHARGE_MIN_TEMP_K,
+    FULL_SOC_FRAC,
+    ROUNDING_FRAC,
+)
 from twin.battery_ageing import CYCLE_DEADBAND_FRAC, RESISTANCE_GROWTH_PER_FADE
 from twin.compiled import classes as k
 from twin.compiled.functions import clipped
@@ -262,7 +268,8 @@ def work_and_power(
         wanted_a = 2.0 * deficit / (open_v + root)
         bound_a = min(matched, z * charge_as / step_s)
         out_a = min(wanted_a, bound_a)
-        drained = out_a * (open_v - out_a * resistance) if wanted_a > bound_a else deficit
+        limited = wanted_a > bound_a * (1.0 + ROUNDING_FRAC)
+        drained = out_a * (open_v - out_a * resistance) if limited else deficit
         root = math.sqrt(open_v * open_v + 4.0 * resistance * surplus)
         in_a = min(2.0 * surplus / (open_v + root), in_c * charge_as / 3600.0)
         in_a = min(in_a, max(limit_v - open_v, 0.0) / resistance)
