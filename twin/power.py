@@ -16,6 +16,8 @@ ARRAY_REFERENCE_K: Final = 301.15  # 28 C, the rating temperature of space cells
 ARRAY_POINTING_COS: Final = 0.99939  # cos 2 deg; fleets.md 5.3 warns at 2 deg; assumption
 
 SHED_SOC_FRAC: Final = 0.35  # physics.md 4.6; assumption
+# A payload granted exactly what the battery can give must not starve by a rounding error.
+STARVED_W: Final = 1e-6
 SAFE_SOC_FRAC: Final = 0.20  # physics.md 4.6; assumption
 RECOVERY_SOC_FRAC: Final = 0.10  # climb above the trigger before a mode is left; physics.md 4.6
 RECOVERY_DWELL_S: Final = 120.0  # physics.md 4.6; assumption
@@ -104,7 +106,7 @@ def next_mode(
     shed_below_frac = shed_soc_frac(params)
     shed_exit_frac = np.minimum(shed_below_frac + RECOVERY_SOC_FRAC, RECOVERY_CEILING_FRAC)
     dark = (sunlit_frac < ECLIPSE_SUNLIT_FRAC) & (params.external_power_w <= 0.0)
-    starved = unserved_power_w > 0.0
+    starved = unserved_power_w > STARVED_W
     rested = dwell_s >= RECOVERY_DWELL_S
     leaves_safe = rested & (soc_frac >= SAFE_SOC_FRAC + RECOVERY_SOC_FRAC)
     leaves_shed = rested & (soc_frac >= shed_exit_frac)

@@ -4,16 +4,28 @@ A class is a set of satellites with equal parameters. Sizing rules and the expon
 heat network are evaluated once per class by the same functions as in the numpy path.
 """
 
+import math
 from dataclasses import fields
-from typing import Final, NamedTuple
+from types import SimpleNamespace
+from typing import Final, NamedTuple, cast
 
 import numpy as np
 
 from twin import battery, power, radiation, thermal, workload
 from twin.constants import EARTH_MEAN_RADIUS_M
 from twin.constants import STEFAN_BOLTZMANN_W_M2_K4 as SIGMA
-from twin.heat_network import ARRAY, BATTERY, BUS, DIE, PLATE, RADIATOR, class_design, propagator
-from twin.state import SEE_KINDS, FleetParams, FloatArray, IntArray
+from twin.heat_network import (
+    ARRAY,
+    BATTERY,
+    BUS,
+    DIE,
+    PART_LIMIT_S,
+    PLATE,
+    RADIATOR,
+    class_design,
+    propagator,
+)
+from twin.state import SEE_KINDS, Environment, FleetParams, FloatArray, IntArray
 
 _NAMES: Final = (
     "PLANNED_FRAC TRAINING_FRAC HAS_ACCEL ACCEL_COUNT ACCEL_IDLE_W HOST_W DYNAMIC_W "
@@ -21,7 +33,8 @@ _NAMES: Final = (
     "ECLIPSE_W SHED_W CONVERTER_FRAC ARRAY_COEFF ARRAY_LOSS ARRAY_W CELLS RESISTANCE_OHM "
     "CHARGE_A_S CAPACITY_J OUT_LIMIT_C IN_LIMIT_C COULOMBIC_FRAC CHECKPOINT_S RESULT_BIT_S "
     "GROUND_BIT_S RELAYED BODY_M2 ARRAY_M2 RADIATOR_M2 RADIATOR_EMISSIVITY "
-    "RADIATOR_ABSORPTIVITY SINK_VIEW_FRAC SINK_W_M2 THROTTLE_K TRIP_K RAD_PER_PROTON"
+    "RADIATOR_ABSORPTIVITY SINK_VIEW_FRAC SINK_W_M2 THROTTLE_K TRIP_K RAD_PER_PROTON "
+    "RAD_PER_ELECTRON UPSET_FRAC"
 ).split()
 (
     PLANNED_FRAC,
@@ -66,6 +79,8 @@ _NAMES: Final = (
     THROTTLE_K,
     TRIP_K,
     RAD_PER_PROTON,
+    RAD_PER_ELECTRON,
+    UPSET_FRAC,
 ) = range(len(_NAMES))
 RADIATING: Final = len(_NAMES)  # eps sigma A of radiator, bus and array
 LINEAR: Final = RADIATING + 3  # linear part of their radiation
@@ -132,7 +147,6 @@ def _columns(params: FleetParams) -> dict[str, FloatArray]:
     planned_w = np.where(bursts, params.compute_peak_w, params.compute_average_w)
     sink_w_m2 = SIGMA * np.square(np.square(params.radiator_sink_k))
     ones = np.ones_like(idle_w)
-    zeros = np.zeros_like(params.mass_kg, dtype=np.float64)
     return {
         "PLANNED_FRAC": workload.planned_frac(params),
         "TRAINING_FRAC": params.training_frac,
@@ -177,26 +191,38 @@ def _columns(params: FleetParams) -> dict[str, FloatArray]:
         "SINK_W_M2": sink_w_m2,
         "THROTTLE_K": params.accel_throttle_k,
         "TRIP_K": params.accel_trip_k,
-        "RAD_PER_PROTON": zeros + params.shield_dose_frac / radiation.PROTONS_PER_RAD_CM2,
+        "RAD_PER_PROTON": params.shield_dose_frac / radiation.PROTONS_PER_RAD_CM2,
+        "RAD_PER_ELECTRON": params.shield_electron_rad_cm2,
+        "UPSET_FRAC": np.minimum(params.shield_dose_frac, 1.0),
     }
 
 
 def _radiating(params: FleetParams) -> tuple[FloatArray, FloatArray]:
     areas = thermal._radiating_w_k4(params, thermal.bus_body_area_m2(params))
-    return areas.T, (4.0 * areas * thermal._REFERENCE_K[:, np.newaxis] ** 3).T
+    return areas.T, (4.0 * areas * thermal.REFERENCE_K[:, np.newaxis] ** 3).T
 
 
 def _event_rates(params: FleetParams) -> FloatArray:
-    # Rates are linear in the flux, but for the constant rates of the last two kinds.
-    none = np.zeros_like(params.mass_kg, dtype=np.float64)
-    constant = radiation.see_rate_per_s(none, params)
-    per_proton = radiation.see_rate_per_s(none + 1.0, params) - constant
+    # Per cosmic-ray proton, which no shield stops: linear but for the rates of the last two kinds.
+    none = np.zeros(len(params.mass_kg))
+
+    def rates(cosmic: FloatArray) -> FloatArray:
+        sky = SimpleNamespace(proton_flux_cm2_s=none, spe_flux_cm2_s=none, gcr_flux_cm2_s=cosmic)
+        return radiation.see_rate_per_s(cast(Environment, sky), params)
+
+    constant = rates(none)
+    per_proton = rates(none + 1.0) - constant
     return np.where(np.arange(len(SEE_KINDS)) < len(SEE_KINDS) - 2, per_proton, constant)
+
+
+def parts_count(step_s: float) -> int:
+    """Equal parts into which twin/heat_network.py cuts a tick."""
+    return math.ceil(step_s / PART_LIMIT_S)
 
 
 def _matrix(params: FleetParams, row: int, linear_w_k: FloatArray, step_s: float) -> FloatArray:
     design = class_design(params, row, tuple(linear_w_k.tolist()))
-    found = propagator(design, step_s)
+    found = propagator(design, step_s / parts_count(step_s))
     matrix = np.zeros((7, 13))
     chain = slice(0, ARRAY)
     matrix[chain, :ARRAY] = found.decay[chain, chain]

@@ -26,7 +26,9 @@ from twin.constants import EARTH_FLATTENING_FRAC
 from twin.environment import EnvironmentModel, EnvironmentSettings, solar_irradiance_w_m2
 from twin.geometry import sun_vector
 from twin.orbit import KNOT_INTERVAL_S, hermite_weights
-from twin.radiation import SAA_DRIFT_RAD, trapped_proton_table
+from twin.cosmic_rays import _INVERSE_L_LIMIT, _INVERSE_L_STEP, _by_inverse_l
+from twin.trapped import saa_drift_rad
+from twin.trapped_table import FIELD_1960, trapped_table
 from twin.state import SEE_KINDS, THERMAL_NODES, Environment, Fleet, FleetState, FloatArray
 from twin.state import IntArray, KeyArray
 from twin.upsets import UECC, accelerator_rows
@@ -180,7 +182,8 @@ class CompiledFleet:
         s = self._s[:, place]
         values: dict[str, Any] = {name: s[row] for name, row in r.STATE_ROWS.items()}
         values["mode"] = values["mode"].astype(np.int64)
-        values["cecc_event_count"] = values["cecc_event_count"].astype(np.int64)
+        for name in ("cecc_event_count", "job_kill_count"):
+            values[name] = values[name].astype(np.int64)
         values["node_temp_k"] = s[r.TEMPERATURE : r.TEMPERATURE + _NODES].T.copy()
         values["see_hazard_count"] = self._hazard(place, self._exposed_s)
         values["see_threshold_count"] = s[r.THRESHOLD : r.THRESHOLD + _KINDS].T.copy()
@@ -313,7 +316,8 @@ class CompiledFleet:
         table[:, r.SUN + 6] = 1.0 / np.hypot(unit[:, 0], unit[:, 1])
         turns = gmst_rad(self.epoch_unix_s, begin_s + 60.0) - gmst_rad(self.epoch_unix_s, begin_s)
         sidereal = gmst_rad(self.epoch_unix_s, begin_s) + turns % (2.0 * math.pi) * part
-        table[:, r.TURN] = SAA_DRIFT_RAD - sidereal
+        drift = np.array([saa_drift_rad(self.epoch_unix_s + one) for one in elapsed.tolist()])
+        table[:, r.TURN], table[:, r.DRIFT] = drift - sidereal, drift
         table[:, r.ELAPSED] = elapsed
         table[:, r.EXPOSED] = self._exposed_s + np.arange(1, elapsed.size + 1) * self.step_s
         constant = self.settings.solar_constant_w_m2
@@ -322,22 +326,26 @@ class CompiledFleet:
         return table
 
     def _static_sky(self) -> tuple[Any, ...]:
-        found = trapped_proton_table()
+        found = trapped_table()
+        proton, electron = found.protons["min"], found.electrons["min"]
         axes = zip(
-            found.first + found.flux_first,
-            found.spacing + found.flux_spacing,
-            found.shape + found.flux_shape,
+            found.first + proton.first + electron.first,
+            found.spacing + proton.spacing + electron.spacing,
+            found.shape + proton.shape + electron.shape,
             strict=True,
         )
+        grid = [(one, 1.0 / two, float(three)) for one, two, three in axes]
+        grid.append((_INVERSE_L_LIMIT, _INVERSE_L_STEP, 0.0))
         sites = [(*one.position_m, *one.up_unit, one.height_m) for one in network.sites()]
-        pairs = np.stack([found.inverse_l, found.ln_field_ratio], axis=1)
         stretch = 1.0 / (1.0 - EARTH_FLATTENING_FRAC) if self.settings.oblate_shadow else 1.0
         return (
             np.array(sites),
             math.sin(network.ELEVATION_MASK_RAD) ** 2,
-            np.array([(one, 1.0 / two, three) for one, two, three in axes]),
-            np.ascontiguousarray(pairs),
-            found.flux_cm2_s,
+            np.array(grid),
+            found.edges[FIELD_1960].view(np.float32),
+            proton.flux_cm2_s,
+            electron.flux_cm2_s,
+            _by_inverse_l(self.settings.space_weather.potential_mv),
             stretch,
             self.settings.albedo_frac,
             self.settings.earth_ir_w_m2,

@@ -104,6 +104,7 @@ class EventDesk:
         values: dict[str, Any] = {one.name: empty for one in fields(FleetState)}
         values |= {name: s[row, rows] for name, row in _CHANGED.items()}
         kinds = slice(r.COUNT, r.COUNT + len(SEE_KINDS))
+        values["job_kill_count"] = s[r.KILLS, rows].astype(np.int64)
         values["see_event_count"] = s[kinds, rows].T.astype(np.int64)
         values["see_threshold_count"] = s[r.THRESHOLD : r.COUNT, rows].T.copy()
         # Nothing is due where only something planned is: the threshold is then out of reach.
@@ -124,6 +125,7 @@ class EventDesk:
     ) -> None:
         for name, row in _CHANGED.items():
             s[row, rows] = getattr(after, name)
+        s[r.KILLS, rows] = after.job_kill_count
         s[r.THRESHOLD : r.COUNT, rows] = after.see_threshold_count.T
         s[r.COUNT : r.COUNT + len(SEE_KINDS), rows] = after.see_event_count.T
         counts = self.classes.params.accel_count[self.classes.of_row[rows]].tolist()

@@ -16,7 +16,6 @@ from twin.battery import (
     CELL_CHARGE_LIMIT_V,
     CHARGE_MIN_TEMP_K,
     FULL_SOC_FRAC,
-    ROUNDING_FRAC,
 )
 from twin.battery_ageing import CYCLE_DEADBAND_FRAC, RESISTANCE_GROWTH_PER_FADE
 from twin.compiled import classes as k
@@ -32,7 +31,9 @@ from twin.power import (
     SAFE_SOC_FRAC,
     SHARE_FULL_SOC_FRAC,
     SHARE_START_SOC_FRAC,
+    STARVED_W,
 )
+from twin.radiation import GCR_RAD_CM2
 from twin.thermal import (
     ARRAY_ABSORPTIVITY_FRAC,
     ARRAY_EDGE_VIEW_FRAC,
@@ -62,6 +63,8 @@ def expose(
     step_s: float,
     exposed_s: float,
     protons: Any,
+    electrons: Any,
+    cosmic: Any,
     fluence: Any,
     memory_fluence: Any,
     due_fluence: Any,
@@ -78,11 +81,13 @@ def expose(
     with the fluence at which the next of any kind happens stands for five. Memory errors have a
     fluence of their own, which total dose weighs (twin/ageing.py).
     """
-    rad_per_proton = c[k.RAD_PER_PROTON]
+    rad_per_proton, rad_per_electron = c[k.RAD_PER_PROTON], c[k.RAD_PER_ELECTRON]
+    upset_frac = c[k.UPSET_FRAC]
     gain_per_rad = ERROR_GAIN_PER_KRAD / 1000.0
     for i in prange(protons.size):
-        rate = protons[i] * rad_per_proton
-        passed = protons[i] * step_s
+        rate = protons[i] * rad_per_proton + electrons[i] * rad_per_electron
+        rate += cosmic[i] * GCR_RAD_CM2
+        passed = (protons[i] * upset_frac + cosmic[i]) * step_s
         total = fluence[i] + passed
         gain = 1.0 + gain_per_rad * max(dose[i] - ONSET_RAD, 0.0)
         memory = memory_fluence[i] + passed * gain
@@ -121,6 +126,13 @@ def _cell_v(soc: float) -> float:
 
 
 @njit(error_model="numpy", inline="always")
+def _current_a(power_w: float, open_v: float, resistance: float) -> float:
+    # twin/battery.py, _source_current_a.
+    square = max(open_v * open_v + 4.0 * resistance * power_w, 0.0)
+    return 2.0 * power_w / (open_v + math.sqrt(square))
+
+
+@njit(error_model="numpy", inline="always")
 def _next_mode(
     soc: float, was: float, dark: bool, dwell: float, unserved: float, shed_soc: float, out: float
 ) -> float:
@@ -128,7 +140,7 @@ def _next_mode(
     rested = dwell >= RECOVERY_DWELL_S
     leaves_safe = rested & (soc >= SAFE_SOC_FRAC + RECOVERY_SOC_FRAC)
     leaves_shed = rested & (soc >= out)
-    safe = (soc < SAFE_SOC_FRAC) | (unserved > 0.0) | ((was == 3.0) & (not leaves_safe))
+    safe = (soc < SAFE_SOC_FRAC) | (unserved > STARVED_W) | ((was == 3.0) & (not leaves_safe))
     shed = (soc < shed_soc) | (was == 3.0) | ((was == 2.0) & (not leaves_shed))
     now = 1.0 if dark else 0.0
     now = 2.0 if shed else now
@@ -264,18 +276,21 @@ def work_and_power(
         # bus and battery
         demand, source = essential + grant, available + external
         deficit, surplus = max(demand - source, 0.0), max(source - demand, 0.0)
-        root = math.sqrt(max(open_v * open_v - 4.0 * resistance * deficit, 0.0))
-        wanted_a = 2.0 * deficit / (open_v + root)
-        bound_a = min(matched, z * charge_as / step_s)
-        out_a = min(wanted_a, bound_a)
-        limited = wanted_a > bound_a * (1.0 + ROUNDING_FRAC)
-        drained = out_a * (open_v - out_a * resistance) if limited else deficit
-        root = math.sqrt(open_v * open_v + 4.0 * resistance * surplus)
-        in_a = min(2.0 * surplus / (open_v + root), in_c * charge_as / 3600.0)
+        within = min(deficit, reach_w)
+        left_a = z * charge_as / step_s
+        room_a = (1.0 - z) * charge_as / (step_s * coulombic)
+        top_a = min(in_c * charge_as / 3600.0, room_a) if cold >= CHARGE_MIN_TEMP_K else 0.0
+        out_a = min(_current_a(within, open_v, -resistance), left_a)
+        in_a = min(_current_a(surplus, open_v, resistance), top_a)
         in_a = min(in_a, max(limit_v - open_v, 0.0) / resistance)
-        in_a = min(in_a, (1.0 - z) * charge_as / (step_s * coulombic))
-        in_a = in_a if cold >= CHARGE_MIN_TEMP_K else 0.0
         gain = coulombic * in_a - out_a
+        open_v = _cell_v(z + 0.5 * gain * step_s / max(charge_as, 1e-30)) * cells
+        wanted_a = _current_a(within, open_v, -resistance)
+        out_a = min(wanted_a, left_a)
+        in_a = min(_current_a(surplus, open_v, resistance), top_a)
+        in_a = min(in_a, max(limit_v - open_v, 0.0) / resistance)
+        gain = coulombic * in_a - out_a
+        drained = out_a * (open_v - out_a * resistance) if wanted_a > left_a else within
         charge = in_a * (open_v + in_a * resistance)
         missing = deficit - drained
         cut = min(missing, grant)
@@ -331,6 +346,8 @@ def heat(
     c: Any,
     m: Any,
     step_s: float,
+    begins: bool,
+    ends: bool,
     irradiance_w_m2: float,
     albedo_frac: float,
     earth_ir_w_m2: float,
@@ -354,7 +371,9 @@ def heat(
     bus: Any,
     array: Any,
 ) -> None:
-    """Temperatures after one tick, radiator's heat at its start, and the clock that heat allows.
+    """Temperatures after a part of a tick of step_s, and the clock that heat allows at its end.
+
+    begins, ends: first and last part of the tick; the radiator's heat is that of its start.
 
     m (7, 13): rows of nodes; columns 0-5 decay, 6-10 response to heat in die, plate, radiator,
     battery and bus, 11-12 correction for radiator and bus. Row 6, the array: decay, response and
@@ -429,11 +448,12 @@ def heat(
         array[i] = n6 + m[6, 11] * change_a
         absorbed[i] = taken
         square = t3 * t3
-        radiated[i] = rad_r * square * square
+        radiated[i] = rad_r * square * square if begins else radiated[i]
         # clock
         excess, was = n0 - throttle_k, throttle[i]
         ramp = max(was - fall, THROTTLE_FLOOR_FRAC) if excess > 0.0 else was
         climbed = min(max(was, THROTTLE_FLOOR_FRAC) + rise, 1.0)
         ramp = climbed if excess < -THROTTLE_BAND_K else ramp
         tripped = (was <= 0.0) & (excess > -TRIP_RECOVERY_K)
-        throttle[i] = 0.0 if tripped | (n0 >= trip_k) else ramp
+        ramp = 0.0 if tripped | (n0 >= trip_k) else ramp
+        throttle[i] = ramp if ends else was

@@ -46,21 +46,54 @@ def _height_radii(
 
 
 @njit(error_model="numpy", inline="always")
+def _between(begin: Any, end: Any, part: Any) -> Any:
+    return (end - begin) * part + begin
+
+
+@njit(error_model="numpy", inline="always")
 def _trilinear(
-    grid: Any, at: Any, layer: Any, row: Any, up: float, north: float, east: float
-) -> tuple[float, float]:
-    # Both coordinates of a corner lie side by side in memory: half the cache misses.
-    first, second = 0.0, 0.0
-    one = np.uint64(1)
-    for corner, weight in (
-        (at, (1.0 - up) * (1.0 - north)),
-        (at + row, (1.0 - up) * north),
-        (at + layer, up * (1.0 - north)),
-        (at + layer + row, up * north),
-    ):
-        first += grid[corner, 0] * weight * (1.0 - east) + grid[corner + one, 0] * weight * east
-        second += grid[corner, 1] * weight * (1.0 - east) + grid[corner + one, 1] * weight * east
-    return first, second
+    edges: Any, field: Any, at: Any, layer: Any, row: Any, up: Any, north: Any, east: Any
+) -> Any:
+    # A cell holds 1/L of itself and its eastern neighbour, then ln(B/B0): four float32, and
+    # float32 arithmetic like the numpy path's. field: 0 or 2.
+    four, one = np.uint64(4), np.uint64(1)
+    a = at * four + field
+    b, c = a + row * four, a + layer * four
+    d = c + row * four
+    low_south = _between(edges[a], edges[a + one], east)
+    low_north = _between(edges[b], edges[b + one], east)
+    high_south = _between(edges[c], edges[c + one], east)
+    high_north = _between(edges[d], edges[d + one], east)
+    low = _between(low_south, low_north, north)
+    return _between(low, _between(high_south, high_north, north), up)
+
+
+@njit(error_model="numpy", inline="always")
+def _corner(axes: Any, up: float, north: float, east: float) -> Any:
+    # Lower corner of the cell and the parts of the way to the upper one.
+    k = min(math.floor(up), axes[0, 2] - 2.0)
+    j = min(math.floor(north), axes[1, 2] - 2.0)
+    m = min(math.floor(east), axes[2, 2] - 2.0)
+    at = (np.uint64(k) * np.uint64(axes[1, 2]) + np.uint64(j)) * np.uint64(axes[2, 2])
+    parts = np.float32(up - k), np.float32(north - j), np.float32(east - m)
+    return at + np.uint64(m), *parts
+
+
+@njit(error_model="numpy", inline="always")
+def _flux(flux: Any, axes: Any, first: int, inverse_l: Any, ln_ratio: Any) -> float:
+    # Bilinear in (L, ln B/B0); axes from row `first`.
+    shell = 1.0 / max(np.float64(inverse_l), 0.02)
+    shell = clipped((shell - axes[first, 0]) * axes[first, 1], 0.0, axes[first, 2] - 1.0)
+    level = (np.float64(ln_ratio) - axes[first + 1, 0]) * axes[first + 1, 1]
+    level = clipped(level, 0.0, axes[first + 1, 2] - 1.0)
+    k = min(math.floor(shell), axes[first, 2] - 2.0)
+    j = min(math.floor(level), axes[first + 1, 2] - 2.0)
+    row, one = np.uint64(axes[first + 1, 2]), np.uint64(1)
+    at = np.uint64(k) * row + np.uint64(j)
+    part = np.float32(level - j)
+    low = _between(flux[at], flux[at + one], part)
+    high = _between(flux[at + row], flux[at + row + one], part)
+    return np.float64(_between(low, high, np.float32(shell - k)))
 
 
 @njit(parallel=True, fastmath=False, error_model="numpy", cache=True)
@@ -152,11 +185,14 @@ def contacts(sites: Any, sine2: float, xs: Any, ys: Any, zs: Any, seen: Any) -> 
 
 
 @njit(parallel=True, fastmath=False, error_model="numpy", cache=True)
-def map_places(axes: Any, turn_rad: float, xs: Any, ys: Any, zs: Any) -> None:
+def map_places(
+    axes: Any, turn_rad: float, drift_rad: float, xs: Any, ys: Any, zs: Any, others: Any
+) -> None:
     """Positions -> places on the trapped-particle map in grid steps, up, north, east, in place.
 
     Geodetic latitude and height by Bowring's step; turn_rad: drift of the anomaly less sidereal
-    time. Height is -1 below the map, where there are no particles.
+    time. others: east without the drift. Height is -1 below the map, where there are no trapped
+    particles.
     """
     low_km, up_scale, up_size = axes[0, 0], axes[0, 1], axes[0, 2]
     low_deg, north_scale, north_size = axes[1, 0], axes[1, 1], axes[1, 2]
@@ -175,42 +211,57 @@ def map_places(axes: Any, turn_rad: float, xs: Any, ys: Any, zs: Any) -> None:
         altitude_km = (axis * cos_lat + z * sin_lat - surface) * 1e-3
         turns = (arctan2(y, x) + turn_rad) * (1.0 / _TURN)
         east_deg = (turns - math.floor(turns + 0.5)) * 360.0
+        turns = turns - drift_rad * (1.0 / _TURN)
+        other_deg = (turns - math.floor(turns + 0.5)) * 360.0
         lat_deg = arctan2(north, outward) * _DEG
         up = clipped((altitude_km - low_km) * up_scale, 0.0, up_size - 1.0)
         xs[i] = up if altitude_km >= low_km else -1.0
         ys[i] = clipped((lat_deg - low_deg) * north_scale, 0.0, north_size - 1.0)
         zs[i] = clipped((east_deg - west_deg) * east_scale, 0.0, east_size - 1.0)
+        others[i] = clipped((other_deg - west_deg) * east_scale, 0.0, east_size - 1.0)
 
 
 @njit(parallel=True, fastmath=False, error_model="numpy", cache=True)
 def particles(
-    coordinates: Any, flux: Any, axes: Any, xs: Any, ys: Any, zs: Any, protons: Any
+    edges: Any,
+    proton: Any,
+    electron: Any,
+    axes: Any,
+    xs: Any,
+    ys: Any,
+    zs: Any,
+    protons: Any,
+    electrons: Any,
 ) -> None:
-    """Flux of trapped protons above 50 MeV [cm-2 s-1] at places on the map.
+    """Fluxes of trapped protons above 50 MeV and electrons above 1 MeV at places on the map.
 
-    The two look-ups of twin/radiation.py: place -> 1/L, ln(B/B0), then those -> flux.
+    The look-ups of twin/trapped.py: place -> 1/L, ln(B/B0), then those -> flux [cm-2 s-1].
     """
     row, layer = np.uint64(axes[2, 2]), np.uint64(axes[1, 2] * axes[2, 2])
-    flux_row = np.uint64(axes[4, 2])
-    up_top, north_top, east_top = axes[0, 2] - 2.0, axes[1, 2] - 2.0, axes[2, 2] - 2.0
-    first_l, l_scale, l_size = axes[3, 0], axes[3, 1], axes[3, 2]
-    first_r, r_scale, r_size = axes[4, 0], axes[4, 1], axes[4, 2]
-    one = np.uint64(1)
     for i in prange(xs.size):
-        up, north, east = max(xs[i], 0.0), ys[i], zs[i]
-        k = min(math.floor(up), up_top)
-        j = min(math.floor(north), north_top)
-        m = min(math.floor(east), east_top)
-        at = np.uint64(k) * layer + np.uint64(j) * row + np.uint64(m)
-        inverse_l, ratio = _trilinear(coordinates, at, layer, row, up - k, north - j, east - m)
-        shell = clipped((1.0 / max(inverse_l, 0.02) - first_l) * l_scale, 0.0, l_size - 1.0)
-        level = clipped((ratio - first_r) * r_scale, 0.0, r_size - 1.0)
-        k, j = min(math.floor(shell), l_size - 2.0), min(math.floor(level), r_size - 2.0)
-        at = np.uint64(k) * flux_row + np.uint64(j)
-        part = level - j
-        low = flux[at] * (1.0 - part) + flux[at + one] * part
-        at = at + flux_row
-        high = flux[at] * (1.0 - part) + flux[at + one] * part
-        part = shell - k
-        value = low * (1.0 - part) + high * part
-        protons[i] = value if xs[i] >= 0.0 else 0.0
+        at, up, north, east = _corner(axes, max(xs[i], 0.0), ys[i], zs[i])
+        inverse_l = _trilinear(edges, np.uint64(0), at, layer, row, up, north, east)
+        ratio = _trilinear(edges, np.uint64(2), at, layer, row, up, north, east)
+        above = xs[i] >= 0.0
+        protons[i] = _flux(proton, axes, 3, inverse_l, ratio) if above else 0.0
+        electrons[i] = _flux(electron, axes, 5, inverse_l, ratio) if above else 0.0
+
+
+@njit(parallel=True, fastmath=False, error_model="numpy", cache=True)
+def cosmic_rays(
+    edges: Any, table: Any, axes: Any, xs: Any, ys: Any, others: Any, view: Any, cosmic: Any
+) -> None:
+    """Cosmic-ray protons above the cutoff [cm-2 s-1]: twin/cosmic_rays.py, gcr_flux_cm2_s.
+
+    table: flux over half the sky by 1/L; its step and limit in row 7 of axes.
+    """
+    row, layer = np.uint64(axes[2, 2]), np.uint64(axes[1, 2] * axes[2, 2])
+    limit, step, last = axes[7, 0], axes[7, 1], table.size - 2.0
+    for i in prange(xs.size):
+        at, up, north, east = _corner(axes, max(xs[i], 0.0), ys[i], others[i])
+        inverse_l = _trilinear(edges, np.uint64(0), at, layer, row, up, north, east)
+        place = clipped(np.float64(inverse_l), 0.0, limit) / step
+        index = min(math.floor(place), last)
+        low, high = table[np.uint64(index)], table[np.uint64(index) + np.uint64(1)]
+        sky = 1.0 + math.sqrt(max(1.0 - view[i], 0.0))
+        cosmic[i] = _between(low, high, place - index) * sky

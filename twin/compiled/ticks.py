@@ -4,6 +4,7 @@ Stops after the sky of a tick in which an event is due, so that the rare consequ
 are drawn by the numpy path (twin/upsets.py); the caller resumes with the plant of that tick.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ from twin.compiled import rows as r
 from twin.battery_ageing import AGEING_INTERVAL_S
 from twin.compiled.battery import age, close_cycles, look_ahead
 from twin.compiled.plant import expose, heat, work_and_power
-from twin.compiled.sky import contacts, discs, map_places, particles, places
+from twin.compiled.sky import contacts, cosmic_rays, discs, map_places, particles, places
 from twin.constants import SECONDS_PER_JULIAN_YEAR
+from twin.heat_network import PART_LIMIT_S
 from twin.power import ARRAY_POINTING_COS, ARRAY_REFERENCE_W_M2
 
 
@@ -54,7 +56,7 @@ def run(
 
 @njit(error_model="numpy", cache=True)
 def _sky(s: Any, begin: Any, end: Any, now: Any, sky: Any) -> None:
-    sites, sine2, axes, coordinates, flux, stretch, _, _ = sky
+    sites, sine2, axes, edges, protons, electrons, cosmic, stretch, _, _ = sky
     xs, ys, zs = s[r.X], s[r.Y], s[r.Z]
     places(
         begin[0],
@@ -82,8 +84,11 @@ def _sky(s: Any, begin: Any, end: Any, now: Any, sky: Any) -> None:
     )
     discs(s[r.LIT])
     contacts(_turned(sites, now[r.COS_SIDEREAL], now[r.SIN_SIDEREAL]), sine2, xs, ys, zs, s[r.CONTACT])
-    map_places(axes, now[r.TURN], xs, ys, zs)
-    particles(coordinates, flux, axes, xs, ys, zs, s[r.PROTONS])
+    # Flags and caps are set later in the tick: until then their row holds the other longitude.
+    other = s[r.AHEAD]
+    map_places(axes, now[r.TURN], now[r.DRIFT], xs, ys, zs, other)
+    particles(edges, protons, electrons, axes, xs, ys, zs, s[r.PROTONS], s[r.ELECTRONS])
+    cosmic_rays(edges, cosmic, axes, xs, ys, other, s[r.VIEW], s[r.COSMIC])
 
 
 @njit(error_model="numpy", cache=True)
@@ -105,6 +110,8 @@ def _expose(s: Any, bounds: Any, constants: Any, now: Any, step_s: float) -> Non
             step_s,
             now[r.EXPOSED],
             s[r.PROTONS, a:b],
+            s[r.ELECTRONS, a:b],
+            s[r.COSMIC, a:b],
             s[r.FLUENCE, a:b],
             s[r.MEMORY_FLUENCE, a:b],
             s[r.DUE_FLUENCE, a:b],
@@ -228,30 +235,34 @@ def _plant(
         if turns > 0.0:
             seconds, present = AGEING_INTERVAL_S * turns, c[k.CAPACITY_J] > 0.0
             age(seconds, present, s[r.SOC, a:b], battery_k, s[r.LIFE, a:b], s[r.HEALTH, a:b])
-        heat(
-            c,
-            matrices[index],
-            step_s,
-            irradiance,
-            sky[6],
-            sky[7],
-            s[r.LIT, a:b],
-            s[r.VIEW, a:b],
-            s[r.ZENITH, a:b],
-            s[r.UP_COUNT, a:b],
-            s[r.ARRAY_W, a:b],
-            s[r.LOAD_W, a:b],
-            s[r.COMPUTE_W, a:b],
-            s[r.HEATER_W, a:b],
-            s[r.BATTERY_HEAT, a:b],
-            s[r.THROTTLE, a:b],
-            s[r.RADIATED, a:b],
-            s[r.ABSORBED, a:b],
-            s[r.TEMPERATURE, a:b],
-            s[r.TEMPERATURE + 1, a:b],
-            s[r.TEMPERATURE + 2, a:b],
-            s[r.TEMPERATURE + 3, a:b],
-            battery_k,
-            s[r.TEMPERATURE + 5, a:b],
-            array_k,
-        )
+        parts = int(math.ceil(step_s / PART_LIMIT_S))
+        for part in range(parts):
+            heat(
+                c,
+                matrices[index],
+                step_s,
+                part == 0,
+                part == parts - 1,
+                irradiance,
+                sky[8],
+                sky[9],
+                s[r.LIT, a:b],
+                s[r.VIEW, a:b],
+                s[r.ZENITH, a:b],
+                s[r.UP_COUNT, a:b],
+                s[r.ARRAY_W, a:b],
+                s[r.LOAD_W, a:b],
+                s[r.COMPUTE_W, a:b],
+                s[r.HEATER_W, a:b],
+                s[r.BATTERY_HEAT, a:b],
+                s[r.THROTTLE, a:b],
+                s[r.RADIATED, a:b],
+                s[r.ABSORBED, a:b],
+                s[r.TEMPERATURE, a:b],
+                s[r.TEMPERATURE + 1, a:b],
+                s[r.TEMPERATURE + 2, a:b],
+                s[r.TEMPERATURE + 3, a:b],
+                battery_k,
+                s[r.TEMPERATURE + 5, a:b],
+                array_k,
+            )
