@@ -12,8 +12,16 @@ from numba import njit
 
 from twin.compiled import classes as k
 from twin.compiled import rows as r
-from twin.upsets import ACCEL_SEFI, CECC_PER_UECC, HARD_FAIL, HOST_CPU_SEFI, HOST_RAM_SEFI
-from twin.upsets import SDC, SEL, UECC
+from twin.upsets import (
+    ACCEL_SEFI,
+    CECC_PER_UECC,
+    HARD_FAIL,
+    HOST_CPU_SEFI,
+    HOST_RAM_SEFI,
+    SDC,
+    SEL,
+    UECC,
+)
 
 _GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1: Final = np.uint64(0xBF58476D1CE4E5B9)

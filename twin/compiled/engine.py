@@ -23,14 +23,22 @@ from twin.compiled.events import EventDesk
 from twin.compiled.propagate import is_near_earth, propagate
 from twin.compiled.ticks import run
 from twin.constants import EARTH_FLATTENING_FRAC
-from twin.environment import EnvironmentModel, EnvironmentSettings, solar_irradiance_w_m2
+from twin.cosmic_rays import _INVERSE_L_LIMIT, _INVERSE_L_STEP, _by_inverse_l
+from twin.environment import EnvironmentSettings, solar_irradiance_w_m2
 from twin.geometry import sun_vector
 from twin.orbit import KNOT_INTERVAL_S, hermite_weights
-from twin.cosmic_rays import _INVERSE_L_LIMIT, _INVERSE_L_STEP, _by_inverse_l
+from twin.state import (
+    SEE_KINDS,
+    THERMAL_NODES,
+    Environment,
+    Fleet,
+    FleetState,
+    FloatArray,
+    IntArray,
+    KeyArray,
+)
 from twin.trapped import saa_drift_rad
 from twin.trapped_table import FIELD_1960, trapped_table
-from twin.state import SEE_KINDS, THERMAL_NODES, Environment, Fleet, FleetState, FloatArray
-from twin.state import IntArray, KeyArray
 from twin.upsets import UECC, accelerator_rows
 
 _NODES: Final = len(THERMAL_NODES)
@@ -114,8 +122,8 @@ class CompiledFleet:
         self._stream = np.uint64(noise.stream_key(seed, "cecc"))
         self._found = np.zeros(self.count, dtype=np.int64)
         self._kept: dict[str, Any] = {}
-        self._exposed_s = 0.0
-        self.tick = 0
+        self._begun_s = 0.0
+        self.tick = self._begun_tick = 0
 
     @property
     def nbytes(self) -> int:
@@ -157,13 +165,18 @@ class CompiledFleet:
         if state.accel_down_s.any() or any(getattr(state, name).any() for name in COUNTS):
             raise ValueError("a compiled fleet starts from a state without accelerator events")
         draws.set_all_due(s, self._of_row, self._table.constants)
-        self.tick = tick
+        self.tick = self._begun_tick = tick
+
+    def _exposed_at(self, tick: IntArray | int) -> Any:
+        """Time since the epoch during which accelerators could fail [s]."""
+        return self._begun_s + (tick - self._begun_tick) * self.step_s
 
     def _load_fluences(self, state: FleetState, at: IntArray) -> None:
         rates = self._table.constants[self._of_row[at], k.RATES : k.RATES + _KINDS]
         per = np.where(rates > 0.0, state.see_hazard_count / np.maximum(rates, 1e-300), 0.0)
         self._s[r.FLUENCE, at], self._s[r.MEMORY_FLUENCE, at] = per[:, 0], per[:, UECC]
-        self._exposed_s = float(per[:, _KINDS - 1].max(initial=0.0))
+        # A product of the tick, never a running sum, so that every path agrees.
+        self._begun_s = float(per[:, _KINDS - 1].max(initial=0.0))
 
     def advance(self, ticks: int) -> None:
         """Run some ticks."""
@@ -185,7 +198,7 @@ class CompiledFleet:
         for name in ("cecc_event_count", "job_kill_count"):
             values[name] = values[name].astype(np.int64)
         values["node_temp_k"] = s[r.TEMPERATURE : r.TEMPERATURE + _NODES].T.copy()
-        values["see_hazard_count"] = self._hazard(place, self._exposed_s)
+        values["see_hazard_count"] = self._hazard(place, self._exposed_at(self.tick))
         values["see_threshold_count"] = s[r.THRESHOLD : r.THRESHOLD + _KINDS].T.copy()
         values["see_event_count"] = s[r.COUNT : r.COUNT + _KINDS].T.astype(np.int64)
         values["cycle_reversal_frac"] = s[r.REVERSAL :].T.copy()
@@ -249,10 +262,14 @@ class CompiledFleet:
             done = self._run_ticks(begin, end, table, (done, limit), stop)
         self._prefetch(index + 2, inside - first + 1)
         self.tick = inside
-        self._exposed_s += (inside - first + 1) * step_s
 
     def _run_ticks(
-        self, begin: FloatArray, end: FloatArray, table: FloatArray, span: tuple[int, int], stop: bool
+        self,
+        begin: FloatArray,
+        end: FloatArray,
+        table: FloatArray,
+        span: tuple[int, int],
+        stop: bool,
     ) -> int:
         def go(first: int, last: int, resume: bool, stop: bool) -> int:
             return int(
@@ -308,9 +325,19 @@ class CompiledFleet:
         # The Sun and the Earth's turn are smooth: three points a minute give them to 1e-15.
         nodes = [sun_vector(self.epoch_unix_s, begin_s + one) for one in (0.0, 30.0, 60.0)]
         u = 2.0 * part - 1.0
-        lagrange = np.stack([0.5 * u * (u - 1.0), 1.0 - u * u, 0.5 * u * (u + 1.0)], axis=1)
-        unit = lagrange @ np.array([one.unit for one in nodes])
-        distance = lagrange @ np.array([one.distance_m for one in nodes])
+        # Sums written out: a matrix product may round a row differently with its neighbours.
+        past, present, coming = 0.5 * u * (u - 1.0), 1.0 - u * u, 0.5 * u * (u + 1.0)
+        unit = np.stack(
+            [
+                past * nodes[0].unit[axis]
+                + present * nodes[1].unit[axis]
+                + coming * nodes[2].unit[axis]
+                for axis in range(3)
+            ],
+            axis=1,
+        )
+        distance = past * nodes[0].distance_m + present * nodes[1].distance_m
+        distance = distance + coming * nodes[2].distance_m
         table[:, r.SUN : r.SUN + 3] = unit * distance[:, np.newaxis]
         table[:, r.SUN + 3 : r.SUN + 6] = unit
         table[:, r.SUN + 6] = 1.0 / np.hypot(unit[:, 0], unit[:, 1])
@@ -319,7 +346,7 @@ class CompiledFleet:
         drift = np.array([saa_drift_rad(self.epoch_unix_s + one) for one in elapsed.tolist()])
         table[:, r.TURN], table[:, r.DRIFT] = drift - sidereal, drift
         table[:, r.ELAPSED] = elapsed
-        table[:, r.EXPOSED] = self._exposed_s + np.arange(1, elapsed.size + 1) * self.step_s
+        table[:, r.EXPOSED] = self._exposed_at(np.arange(first, last + 1))
         constant = self.settings.solar_constant_w_m2
         table[:, r.IRRADIANCE] = [solar_irradiance_w_m2(one, constant) for one in distance.tolist()]
         table[:, r.COS_SIDEREAL], table[:, r.SIN_SIDEREAL] = np.cos(sidereal), np.sin(sidereal)

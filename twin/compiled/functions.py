@@ -55,4 +55,3 @@ def clipped(value: float, low: float, high: float) -> float:
     """The value inside [low, high]; nan becomes low."""
     value = value if value > low else low
     return value if value < high else high
-

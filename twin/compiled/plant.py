@@ -109,9 +109,7 @@ def _chain(
 
 
 @njit(error_model="numpy", inline="always")
-def _heated(
-    m: Any, r: int, q0: float, q1: float, q3: float, q4: float, q5: float
-) -> float:
+def _heated(m: Any, r: int, q0: float, q1: float, q3: float, q4: float, q5: float) -> float:
     total = m[r, 6] * q0 + m[r, 7] * q1 + m[r, 8] * q3
     return total + m[r, 9] * q4 + m[r, 10] * q5
 
@@ -229,7 +227,11 @@ def work_and_power(
     cells, new_resistance, new_charge_as = c[k.CELLS], c[k.RESISTANCE_OHM], c[k.CHARGE_A_S]
     out_c, in_c, coulombic = c[k.OUT_LIMIT_C], c[k.IN_LIMIT_C], c[k.COULOMBIC_FRAC]
     limit_v = CELL_CHARGE_LIMIT_V * cells
-    checkpoint_s, result_bit_s, ground_bit_s = c[k.CHECKPOINT_S], c[k.RESULT_BIT_S], c[k.GROUND_BIT_S]
+    checkpoint_s, result_bit_s, ground_bit_s = (
+        c[k.CHECKPOINT_S],
+        c[k.RESULT_BIT_S],
+        c[k.GROUND_BIT_S],
+    )
     relayed, hosted = c[k.RELAYED] > 0.0, external > 0.0
     wait_limit = max(QUEUE_LIMIT_S, period)
     reserve_span = SHARE_START_SOC_FRAC - RESERVE_FULL_SOC_FRAC

@@ -2,20 +2,69 @@
 
 from typing import Final
 
-_STATE: Final = (
-    "soc_frac battery_current_a battery_voltage_v battery_throughput_j eclipse_low_soc_frac "
-    "array_power_w load_power_w compute_power_w heater_power_w unserved_power_w "
-    "array_available_w mode mode_dwell_s battery_life_used battery_health_frac "
-    "cycle_extreme_frac throttle_frac radiated_power_w absorbed_power_w dose_rad "
-    "dose_rate_rad_s cecc_threshold_count cecc_event_count queue_s checkpoint_age_s delivered_s "
-    "offered_s lost_s refused_s at_risk_s utilisation_frac host_down_s ground_backlog_bit job_kill_count"
-).split()
+_STATE: Final = [
+    "soc_frac",
+    "battery_current_a",
+    "battery_voltage_v",
+    "battery_throughput_j",
+    "eclipse_low_soc_frac",
+    "array_power_w",
+    "load_power_w",
+    "compute_power_w",
+    "heater_power_w",
+    "unserved_power_w",
+    "array_available_w",
+    "mode",
+    "mode_dwell_s",
+    "battery_life_used",
+    "battery_health_frac",
+    "cycle_extreme_frac",
+    "throttle_frac",
+    "radiated_power_w",
+    "absorbed_power_w",
+    "dose_rad",
+    "dose_rate_rad_s",
+    "cecc_threshold_count",
+    "cecc_event_count",
+    "queue_s",
+    "checkpoint_age_s",
+    "delivered_s",
+    "offered_s",
+    "lost_s",
+    "refused_s",
+    "at_risk_s",
+    "utilisation_frac",
+    "host_down_s",
+    "ground_backlog_bit",
+    "job_kill_count",
+]
 """Fields of FleetState under their own names, integers as whole floats."""
 
-_OWN: Final = (
-    "phase up_count unit_energy_j fluence memory_fluence due_fluence due_memory due_s "
-    "x y z view zenith diurnal lit contact protons electrons cosmic due ahead battery_heat turned"
-).split()
+_OWN: Final = [
+    "phase",
+    "up_count",
+    "unit_energy_j",
+    "fluence",
+    "memory_fluence",
+    "due_fluence",
+    "due_memory",
+    "due_s",
+    "x",
+    "y",
+    "z",
+    "view",
+    "zenith",
+    "diurnal",
+    "lit",
+    "contact",
+    "protons",
+    "electrons",
+    "cosmic",
+    "due",
+    "ahead",
+    "battery_heat",
+    "turned",
+]
 """What kernels keep between stages: up_count accelerators in service, unit_energy_j of one that
 never failed, fluences and those at which the next event is due, the sky, flags."""
 

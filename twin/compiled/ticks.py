@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from twin.battery_ageing import AGEING_INTERVAL_S
 from twin.compiled import classes as k
 from twin.compiled import rows as r
-from twin.battery_ageing import AGEING_INTERVAL_S
 from twin.compiled.battery import age, close_cycles, look_ahead
 from twin.compiled.plant import expose, heat, work_and_power
 from twin.compiled.sky import contacts, cosmic_rays, discs, map_places, particles, places
@@ -83,7 +83,9 @@ def _sky(s: Any, begin: Any, end: Any, now: Any, sky: Any) -> None:
         s[r.LIT],
     )
     discs(s[r.LIT])
-    contacts(_turned(sites, now[r.COS_SIDEREAL], now[r.SIN_SIDEREAL]), sine2, xs, ys, zs, s[r.CONTACT])
+    contacts(
+        _turned(sites, now[r.COS_SIDEREAL], now[r.SIN_SIDEREAL]), sine2, xs, ys, zs, s[r.CONTACT]
+    )
     # Flags and caps are set later in the tick: until then their row holds the other longitude.
     other = s[r.AHEAD]
     map_places(axes, now[r.TURN], now[r.DRIFT], xs, ys, zs, other)
@@ -235,7 +237,7 @@ def _plant(
         if turns > 0.0:
             seconds, present = AGEING_INTERVAL_S * turns, c[k.CAPACITY_J] > 0.0
             age(seconds, present, s[r.SOC, a:b], battery_k, s[r.LIFE, a:b], s[r.HEALTH, a:b])
-        parts = int(math.ceil(step_s / PART_LIMIT_S))
+        parts = math.ceil(step_s / PART_LIMIT_S)
         for part in range(parts):
             heat(
                 c,
