@@ -11,8 +11,9 @@ from satellites import EPOCH_UNIX_S, circular, from_elements, starcloud
 from sgp4.api import SatrecArray
 
 from twin.clock import julian_date
-from twin.compiled.engine import CompiledFleet, elements_of, roster
+from twin.compiled.engine import CompiledFleet
 from twin.compiled.propagate import propagate
+from twin.compiled.roster import elements_of, roster
 from twin.constellations import satrecs, walker
 from twin.elements import parse_elements
 from twin.environment import EnvironmentModel

@@ -13,6 +13,8 @@ NUMBA_CACHE_DIR or the user's cache, and the temporary folder where that cannot 
 import hashlib
 import os
 import tempfile
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import numba
@@ -20,27 +22,35 @@ import numba
 
 def source_digest() -> str:
     """Digest of the package's sources and of the compiler's version, 16 hexadecimal digits."""
-    folder = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256(numba.__version__.encode())
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        digest.update(path.read_bytes())
+    for name, source in sorted(_sources(files("twin"), ""), key=lambda one: one[0]):
+        digest.update(name.encode() + b"\0" + source.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _cache_folder() -> Path:
+def _sources(folder: Traversable, prefix: str) -> list[tuple[str, Traversable]]:
+    found = []
+    for one in folder.iterdir():
+        if one.is_dir():
+            found += _sources(one, f"{prefix}{one.name}/")
+        elif one.name.endswith(".py"):
+            found.append((prefix + one.name, one))
+    return found
+
+
+def _cache_folder() -> str:
     given = os.environ.get("NUMBA_CACHE_DIR")
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
     for base in (given, home, tempfile.gettempdir()):
         if base:
             folder = Path(base) / "orbital-twin" / source_digest()
             try:
                 folder.mkdir(parents=True, exist_ok=True)
+                tempfile.TemporaryFile(dir=folder).close()
             except OSError:
                 continue
-            if os.access(folder, os.W_OK):
-                return folder
-    return Path(tempfile.mkdtemp(prefix="orbital-twin-"))
+            return str(folder)
+    return tempfile.mkdtemp(prefix="orbital-twin-")
 
 
-numba.config.CACHE_DIR = str(_cache_folder())  # type: ignore[attr-defined]
+numba.config.CACHE_DIR = _cache_folder()  # type: ignore[attr-defined]

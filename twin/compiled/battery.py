@@ -26,10 +26,10 @@ from twin.battery_ageing import (
 )
 from twin.compiled import classes as k
 from twin.compiled.functions import arctan2, clipped
-from twin.compiled.plant import _OCV, _cell_v, _clock, _heater_w, _is_on, _next_mode
+from twin.compiled.pieces import OCV, cell_v, clock_frac, heater_demand_w, is_on, next_mode
 from twin.constants import EARTH_EQUATOR_RADIUS_M, EARTH_FLATTENING_FRAC, EARTH_GM_M3_S2
 from twin.power import ECLIPSE_SUNLIT_FRAC, SAFE_SOC_FRAC
-from twin.power_ahead import _SOON_S, AHEAD_MARGIN_FRAC
+from twin.power_ahead import _LEAST_ENERGY_FRAC, _SOON_S, AHEAD_MARGIN_FRAC
 from twin.workload import DIURNAL_AMPLITUDE_FRAC
 
 _STRETCH: Final = 1.0 / (1.0 - EARTH_FLATTENING_FRAC)
@@ -42,8 +42,8 @@ def _stored_frac(soc: float) -> float:
     # twin/battery.py, stored_j over the capacity.
     at = clipped(soc, 0.0, 1.0) * _AREA_STEPS
     lower = min(math.floor(at), _AREA_STEPS - 1.0)
-    begin_v = _OCV[int(lower)]
-    mean_v = begin_v + 0.5 * (at - lower) * (_OCV[int(lower) + 1] - begin_v)
+    begin_v = OCV[int(lower)]
+    mean_v = begin_v + 0.5 * (at - lower) * (OCV[int(lower) + 1] - begin_v)
     return (_AREA_V[int(lower)] + (at - lower) * mean_v / _AREA_STEPS) / CELL_MEAN_V
 
 
@@ -128,6 +128,7 @@ def look_ahead(
     planned = c[k.PLANNED_FRAC] * c[k.HAS_ACCEL]
     period, on_s = c[k.BURST_PERIOD_S], c[k.BURST_ON_S]
     accel_count, accel_idle, host_w = max(c[k.ACCEL_COUNT], 1.0), c[k.ACCEL_IDLE_W], c[k.HOST_W]
+    peak_w = c[k.PEAK_W]
     dynamic_w, bus_w, heater_full = c[k.DYNAMIC_W], c[k.BUS_W], c[k.HEATER_W]
     temp_coeff, new_resistance = c[k.ARRAY_COEFF], c[k.RESISTANCE_OHM]
     shed_floor = _stored_frac(min(shed_soc + AHEAD_MARGIN_FRAC, 1.0))
@@ -143,22 +144,23 @@ def look_ahead(
         capacity = new_capacity * health[i]
         wave = 1.0 + DIURNAL_AMPLITUDE_FRAC * diurnal[i]
         arrival = planned * (training + (1.0 - training) * wave)
-        on = _is_on(elapsed_s, phase[i], period, on_s)
+        on = is_on(elapsed_s, phase[i], period, on_s)
         up = up_count[i]
-        limit = throttle[i] * _clock(dose[i]) * (up / accel_count) * on
+        limit = throttle[i] * clock_frac(dose[i]) * (up / accel_count) * on
         limit = limit if host_down[i] <= 0.0 else 0.0
         wanted = (host_w + up * accel_idle) * on
         wanted += min(arrival + queue[i] / step_s, limit) * dynamic_w
-        essential = bus_w + _heater_w(heater_full, battery_temp[i], heater_w[i])
+        essential = bus_w + heater_demand_w(heater_full, battery_temp[i], heater_w[i])
         radius2 = x * x + y * y + z * z
         half_s = math.pi * math.sqrt(radius2 * math.sqrt(radius2) / EARTH_GM_M3_S2)
-        room = 0.8 * capacity * (soc[i] - AHEAD_MARGIN_FRAC - shed_soc)
+        room = _LEAST_ENERGY_FRAC * capacity * (soc[i] - AHEAD_MARGIN_FRAC - shed_soc)
         needs = (wanted + essential) * half_s > room
         left = _shadow_left_s(x, y, z * _STRETCH, u, v, w * _STRETCH, sun_x, sun_y, sun_z)
-        now = _next_mode(soc[i], mode[i], True, dwell[i], unserved_w[i], shed_soc, shed_exit)
+        needs = needs & ((peak_w + essential) * left > room)
+        now = next_mode(soc[i], mode[i], True, dwell[i], unserved_w[i], shed_soc, shed_exit)
         floor = safe_floor if now == 2.0 else shed_floor
         mean_w = max(_stored_frac(soc[i]) - floor, 0.0) * capacity / max(left, _SOON_S)
-        open_v = _cell_v(soc[i]) * cells
+        open_v = cell_v(soc[i]) * cells
         resistance = new_resistance * (1.0 + RESISTANCE_GROWTH_PER_FADE * (1.0 - health[i]))
         ohmic = resistance / (open_v * open_v)
         draw = 2.0 * mean_w / (1.0 + math.sqrt(1.0 + 4.0 * ohmic * mean_w))
@@ -168,10 +170,10 @@ def look_ahead(
 
 
 @njit(error_model="numpy", cache=True)
-def state_stress(soc: float, temp_k: float) -> float:
+def state_stress(soc_frac: float, temp_k: float) -> float:
     """twin/battery_ageing.py, state_stress."""
     warmth = (temp_k - TEMPERATURE_REFERENCE_K) * TEMPERATURE_REFERENCE_K / temp_k
-    charge = CHARGE_STRESS * (soc - CHARGE_REFERENCE_FRAC)
+    charge = CHARGE_STRESS * (soc_frac - CHARGE_REFERENCE_FRAC)
     return math.exp(charge + TEMPERATURE_STRESS_PER_K * warmth)
 
 
@@ -211,10 +213,10 @@ def _closed(one: float, other: float, weight: float, temp_k: float) -> float:
 
 
 @njit(parallel=True, fastmath=False, error_model="numpy", cache=True)
-def age(seconds: float, present: bool, soc: Any, battery_temp: Any, life: Any, health: Any) -> None:
+def age(lapse_s: float, present: bool, soc: Any, battery_temp: Any, life: Any, health: Any) -> None:
     """Calendar stress of some seconds, and the health that the life used leaves."""
     for i in prange(soc.size):
-        life[i] += CALENDAR_PER_S * seconds * state_stress(soc[i], battery_temp[i])
+        life[i] += CALENDAR_PER_S * lapse_s * state_stress(soc[i], battery_temp[i])
         film = FILM_SHARE_FRAC * math.exp(-FILM_RATE * life[i])
         left = film + (1.0 - FILM_SHARE_FRAC) * math.exp(-life[i])
         health[i] = left if present else 1.0

@@ -243,8 +243,8 @@ def _event_rates(params: FleetParams) -> FloatArray:
     # Per cosmic-ray proton, which no shield stops: linear but for the rates of the last two kinds.
     none = np.zeros(len(params.mass_kg))
 
-    def rates(cosmic: FloatArray) -> FloatArray:
-        sky = SimpleNamespace(proton_flux_cm2_s=none, spe_flux_cm2_s=none, gcr_flux_cm2_s=cosmic)
+    def rates(gcr_flux: FloatArray) -> FloatArray:
+        sky = SimpleNamespace(proton_flux_cm2_s=none, spe_flux_cm2_s=none, gcr_flux_cm2_s=gcr_flux)
         return radiation.see_rate_per_s(cast(Environment, sky), params)
 
     constant = rates(none)

@@ -5,28 +5,25 @@ where something has happened. Faults are not in the kernels: a run under faults 
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, Final
 
+import numba
 import numpy as np
-from sgp4.api import Satrec
 
 from twin import network, noise
-from twin.clock import gmst_rad, julian_date
 from twin.compiled import classes as k
 from twin.compiled import draws
 from twin.compiled import rows as r
 from twin.compiled.accelerators import COUNTS
-from twin.compiled.classes import Classes, class_table, classes_of
+from twin.compiled.almanac import static_sky, tick_table
+from twin.compiled.classes import Classes, class_table
 from twin.compiled.events import EventDesk
-from twin.compiled.propagate import is_near_earth, propagate
+from twin.compiled.propagate import propagate
+from twin.compiled.roster import Roster
 from twin.compiled.ticks import run
-from twin.constants import EARTH_FLATTENING_FRAC
-from twin.cosmic_rays import _INVERSE_L_LIMIT, _INVERSE_L_STEP, _by_inverse_l
-from twin.environment import EnvironmentSettings, solar_irradiance_w_m2
-from twin.geometry import sun_vector
-from twin.orbit import KNOT_INTERVAL_S, hermite_weights
+from twin.environment import EnvironmentSettings
+from twin.orbit import KNOT_INTERVAL_S
 from twin.state import (
     SEE_KINDS,
     THERMAL_NODES,
@@ -35,59 +32,20 @@ from twin.state import (
     FleetState,
     FloatArray,
     IntArray,
-    KeyArray,
 )
-from twin.trapped import saa_drift_rad
-from twin.trapped_table import FIELD_1960, trapped_table
 from twin.upsets import UECC, accelerator_rows
 
 _NODES: Final = len(THERMAL_NODES)
 _KINDS: Final = len(SEE_KINDS)
+THREADS_FROM_COUNT: Final = 20_000
 _TICKS_LIMIT: Final = 600  # in one call; keeps the table of ticks small
-
-
-@dataclass(frozen=True)
-class Roster:
-    """Who flies in a compiled fleet, (n,): all that a million satellites need."""
-
-    classes: Classes
-    keys: KeyArray
-    vendors: Sequence[str]
-    elements: FloatArray  # (8, n), see propagate.ELEMENTS
-
-
-def roster(fleet: Fleet, satrecs: Sequence[Satrec], epoch_unix_s: float) -> Roster:
-    """The roster of a built fleet."""
-    elements = elements_of(satrecs, epoch_unix_s)
-    return Roster(classes_of(fleet.params), fleet.satellite_key, fleet.vendors, elements)
-
-
-def elements_of(satrecs: Sequence[Satrec], epoch_unix_s: float) -> FloatArray:
-    """Elements (8, n) of SGP4 records, see propagate.ELEMENTS. Raises ValueError for deep space."""
-    whole, part = julian_date(epoch_unix_s)
-    rows = [
-        (
-            one.no_kozai,
-            one.ecco,
-            one.inclo,
-            one.nodeo,
-            one.argpo,
-            one.mo,
-            one.bstar,
-            (whole - one.jdsatepoch) * 1440.0 + (part - one.jdsatepochF) * 1440.0,
-        )
-        for one in satrecs
-    ]
-    elements = np.ascontiguousarray(np.array(rows, dtype=np.float64).reshape(-1, 8).T)
-    if not is_near_earth(elements).all():
-        raise ValueError("a satellite with a period of 225 minutes or more needs deep-space SGP4")
-    return elements
 
 
 class CompiledFleet:
     """State of n satellites, advanced by compiled ticks of one length.
 
-    Rows are in the order of the roster outside and by class inside.
+    Rows are in the order of the roster outside and by class inside. Raises ValueError for what
+    the kernels do not have: the Sun at its maximum, solar particle events and storms.
     """
 
     def __init__(
@@ -107,6 +65,9 @@ class CompiledFleet:
         self.count = order.size
         self.step_s, self.seed, self.epoch_unix_s = step_s, seed, epoch_unix_s
         self.settings = settings or EnvironmentSettings()
+        weather = self.settings.space_weather
+        if weather.events or weather.solar_cycle != "min":
+            raise ValueError("space weather beyond a quiet Sun is not in the compiled tick")
         vendors = who.vendors
         if len(set(vendors)) > 1:
             vendors = tuple(vendors[row] for row in order.tolist())
@@ -118,7 +79,7 @@ class CompiledFleet:
         self._knots: dict[int, FloatArray] = {}
         self._spare: tuple[int, FloatArray, int] | None = None
         self._codes = np.zeros(self.count, dtype=np.int64)
-        self._sky = self._static_sky()
+        self._sky = static_sky(self.settings)
         self._stream = np.uint64(noise.stream_key(seed, "cecc"))
         self._found = np.zeros(self.count, dtype=np.int64)
         self._kept: dict[str, Any] = {}
@@ -181,8 +142,15 @@ class CompiledFleet:
     def advance(self, ticks: int) -> None:
         """Run some ticks."""
         last = self.tick + ticks
-        while self.tick < last:
-            self._run_interval(last)
+        before = numba.get_num_threads()
+        # Below this, waking threads costs more than their share of the work; bits are the same.
+        if self.count < THREADS_FROM_COUNT:
+            numba.set_num_threads(1)
+        try:
+            while self.tick < last:
+                self._run_interval(last)
+        finally:
+            numba.set_num_threads(before)
 
     def state(self, fleet: Fleet, environment: Environment) -> FleetState:
         """The state after the last tick, in the order of the roster; arrays of its own.
@@ -251,7 +219,10 @@ class CompiledFleet:
                 break
             inside += 1
         begin, end = self._knot(index), self._knot(index + 1)
-        table = self._tick_table(first, inside, index)
+        ticks = np.arange(first, inside + 1)
+        exposed_s = self._exposed_at(ticks)
+        elapsed_s: FloatArray = np.asarray(ticks * step_s, dtype=np.float64)
+        table = tick_table(elapsed_s, exposed_s, index, self.epoch_unix_s, self.settings)
         done = 0
         while done < len(table):
             planned = self._desk.next_tick()
@@ -315,68 +286,6 @@ class CompiledFleet:
         fluence[:, UECC] = self._s[r.MEMORY_FLUENCE, at]
         fluence[:, _KINDS - 2 :] = exposed_s
         return np.asarray(rates * fluence)
-
-    def _tick_table(self, first: int, last: int, index: int) -> FloatArray:
-        elapsed = np.arange(first, last + 1) * self.step_s
-        table = np.empty((elapsed.size, r.TICK_COLUMNS))
-        begin_s = index * KNOT_INTERVAL_S
-        part = (elapsed - begin_s) / KNOT_INTERVAL_S
-        table[:, r.WEIGHTS : r.SUN] = np.array([hermite_weights(one) for one in part.tolist()])
-        # The Sun and the Earth's turn are smooth: three points a minute give them to 1e-15.
-        nodes = [sun_vector(self.epoch_unix_s, begin_s + one) for one in (0.0, 30.0, 60.0)]
-        u = 2.0 * part - 1.0
-        # Sums written out: a matrix product may round a row differently with its neighbours.
-        past, present, coming = 0.5 * u * (u - 1.0), 1.0 - u * u, 0.5 * u * (u + 1.0)
-        unit = np.stack(
-            [
-                past * nodes[0].unit[axis]
-                + present * nodes[1].unit[axis]
-                + coming * nodes[2].unit[axis]
-                for axis in range(3)
-            ],
-            axis=1,
-        )
-        distance = past * nodes[0].distance_m + present * nodes[1].distance_m
-        distance = distance + coming * nodes[2].distance_m
-        table[:, r.SUN : r.SUN + 3] = unit * distance[:, np.newaxis]
-        table[:, r.SUN + 3 : r.SUN + 6] = unit
-        table[:, r.SUN + 6] = 1.0 / np.hypot(unit[:, 0], unit[:, 1])
-        turns = gmst_rad(self.epoch_unix_s, begin_s + 60.0) - gmst_rad(self.epoch_unix_s, begin_s)
-        sidereal = gmst_rad(self.epoch_unix_s, begin_s) + turns % (2.0 * math.pi) * part
-        drift = np.array([saa_drift_rad(self.epoch_unix_s + one) for one in elapsed.tolist()])
-        table[:, r.TURN], table[:, r.DRIFT] = drift - sidereal, drift
-        table[:, r.ELAPSED] = elapsed
-        table[:, r.EXPOSED] = self._exposed_at(np.arange(first, last + 1))
-        constant = self.settings.solar_constant_w_m2
-        table[:, r.IRRADIANCE] = [solar_irradiance_w_m2(one, constant) for one in distance.tolist()]
-        table[:, r.COS_SIDEREAL], table[:, r.SIN_SIDEREAL] = np.cos(sidereal), np.sin(sidereal)
-        return table
-
-    def _static_sky(self) -> tuple[Any, ...]:
-        found = trapped_table()
-        proton, electron = found.protons["min"], found.electrons["min"]
-        axes = zip(
-            found.first + proton.first + electron.first,
-            found.spacing + proton.spacing + electron.spacing,
-            found.shape + proton.shape + electron.shape,
-            strict=True,
-        )
-        grid = [(one, 1.0 / two, float(three)) for one, two, three in axes]
-        grid.append((_INVERSE_L_LIMIT, _INVERSE_L_STEP, 0.0))
-        sites = [(*one.position_m, *one.up_unit, one.height_m) for one in network.sites()]
-        stretch = 1.0 / (1.0 - EARTH_FLATTENING_FRAC) if self.settings.oblate_shadow else 1.0
-        return (
-            np.array(sites),
-            math.sin(network.ELEVATION_MASK_RAD) ** 2,
-            np.array(grid),
-            found.edges[FIELD_1960].view(np.float32),
-            proton.flux_cm2_s,
-            electron.flux_cm2_s,
-            _by_inverse_l(self.settings.space_weather.potential_mv),
-            stretch,
-            self.settings.albedo_frac,
-            self.settings.earth_ir_w_m2,
-        )
 
     def _knot(self, index: int) -> FloatArray:
         if index not in self._knots:

@@ -43,7 +43,7 @@ class EventDesk:
         return min(self._calendar) if self._calendar else None
 
     def handle(
-        self, s: FloatArray, due: IntArray, hazard: FloatArray, tick: int, elapsed_s: float
+        self, s: FloatArray, due: IntArray, hazard_count: FloatArray, tick: int, elapsed_s: float
     ) -> None:
         """Events of a tick: rows (d,) with due ones and their hazards (d, 7); then what is planned.
 
@@ -54,7 +54,7 @@ class EventDesk:
         if not rows.size:
             return
         full = np.zeros((rows.size, len(SEE_KINDS)))
-        full[np.searchsorted(rows, due)] = hazard
+        full[np.searchsorted(rows, due)] = hazard_count
         fleet = self._fleet(rows)
         state = self._state(s, rows, fleet, tick, full)
         events = self._drawn(state, fleet)

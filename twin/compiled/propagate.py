@@ -41,9 +41,9 @@ ELEMENTS: Final = (
 """Rows of the (8, n) array of elements."""
 
 
-def is_near_earth(elements: FloatArray) -> BoolArray:
+def is_near_earth(element_rows: FloatArray) -> BoolArray:
     """True where the period is below 225 minutes, (n,) from (8, n)."""
-    return np.asarray(_TAU / unkozai_motion(elements[0], elements[1], elements[2]) < DEEP_SPACE_MIN)
+    return np.asarray(_TAU / unkozai_motion(*element_rows[:3]) < DEEP_SPACE_MIN)
 
 
 @njit(error_model="numpy", cache=True)

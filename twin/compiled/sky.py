@@ -112,7 +112,7 @@ def places(
     ew: Any,
     weights: Any,
     sun: Any,
-    stretch: float,
+    stretch_gain: float,
     xs: Any,
     ys: Any,
     zs: Any,
@@ -145,7 +145,7 @@ def places(
         # Hour angle of the Sun below: its cosine and sine without an angle.
         scale = _ROOT_HALF * across / math.sqrt(x * x + y * y)
         diurnal[i] = ((x * ux + y * uy) + (y * ux - x * uy)) * scale
-        lit[i] = _height_radii(x, y, z, sun_x, sun_y, sun_z, stretch)
+        lit[i] = _height_radii(x, y, z, sun_x, sun_y, sun_z, stretch_gain)
 
 
 @njit(parallel=True, fastmath=False, error_model="numpy", cache=True)
@@ -167,7 +167,7 @@ def discs(lit: Any) -> None:
 
 
 @njit(parallel=True, fastmath=False, error_model="numpy", cache=True)
-def contacts(sites: Any, sine2: float, xs: Any, ys: Any, zs: Any, seen: Any) -> None:
+def contacts(sites: Any, sin2: float, xs: Any, ys: Any, zs: Any, seen: Any) -> None:
     """1 where any site (k, 7) sees the satellite above the mask, else 0.
 
     A site: position [m] and vertical in the frame of the satellites, height of its horizon [m].
@@ -180,7 +180,7 @@ def contacts(sites: Any, sine2: float, xs: Any, ys: Any, zs: Any, seen: Any) -> 
             height = x * sites[k, 3] + y * sites[k, 4] + z * sites[k, 5] - sites[k, 6]
             dx, dy, dz = x - sites[k, 0], y - sites[k, 1], z - sites[k, 2]
             range2 = dx * dx + dy * dy + dz * dz
-            above = above | ((height > 0.0) & (height * height > sine2 * range2))
+            above = above | ((height > 0.0) & (height * height > sin2 * range2))
         seen[i] = 1.0 if above else 0.0
 
 

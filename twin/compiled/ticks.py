@@ -14,7 +14,8 @@ from twin.battery_ageing import AGEING_INTERVAL_S
 from twin.compiled import classes as k
 from twin.compiled import rows as r
 from twin.compiled.battery import age, close_cycles, look_ahead
-from twin.compiled.plant import expose, heat, work_and_power
+from twin.compiled.heat import heat
+from twin.compiled.plant import expose, work_and_power
 from twin.compiled.sky import contacts, cosmic_rays, discs, map_places, particles, places
 from twin.constants import SECONDS_PER_JULIAN_YEAR
 from twin.heat_network import PART_LIMIT_S
@@ -235,8 +236,8 @@ def _plant(
         turns = np.floor(elapsed_s / AGEING_INTERVAL_S)
         turns -= np.floor((elapsed_s - step_s) / AGEING_INTERVAL_S)
         if turns > 0.0:
-            seconds, present = AGEING_INTERVAL_S * turns, c[k.CAPACITY_J] > 0.0
-            age(seconds, present, s[r.SOC, a:b], battery_k, s[r.LIFE, a:b], s[r.HEALTH, a:b])
+            lapse_s, present = AGEING_INTERVAL_S * turns, c[k.CAPACITY_J] > 0.0
+            age(lapse_s, present, s[r.SOC, a:b], battery_k, s[r.LIFE, a:b], s[r.HEALTH, a:b])
         parts = math.ceil(step_s / PART_LIMIT_S)
         for part in range(parts):
             heat(

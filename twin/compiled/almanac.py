@@ -1,0 +1,93 @@
+"""What a tick's kernels need beside the satellites: the Sun, the Earth's turn, tables and sites."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from twin import network
+from twin.clock import gmst_rad
+from twin.compiled import rows as r
+from twin.constants import EARTH_FLATTENING_FRAC
+from twin.cosmic_rays import _INVERSE_L_LIMIT, _INVERSE_L_STEP, _by_inverse_l
+from twin.environment import EnvironmentSettings, solar_irradiance_w_m2
+from twin.geometry import sun_vector
+from twin.orbit import KNOT_INTERVAL_S, hermite_weights
+from twin.state import FloatArray
+from twin.trapped import saa_drift_rad
+from twin.trapped_table import FIELD_1960, trapped_table
+
+
+def tick_table(
+    elapsed_s: FloatArray,
+    exposed_s: FloatArray,
+    index: int,
+    epoch_unix_s: float,
+    settings: EnvironmentSettings,
+) -> FloatArray:
+    """What is common to all satellites at instants (t,) after the knot `index`, (t, columns).
+
+    Columns as in twin/compiled/rows.py; exposed_s: time for which accelerators could fail.
+    """
+    elapsed = elapsed_s
+    table = np.empty((elapsed.size, r.TICK_COLUMNS))
+    begin_s = index * KNOT_INTERVAL_S
+    part = (elapsed - begin_s) / KNOT_INTERVAL_S
+    table[:, r.WEIGHTS : r.SUN] = np.array([hermite_weights(one) for one in part.tolist()])
+    # The Sun and the Earth's turn are smooth: three points a minute give them to 1e-15.
+    nodes = [sun_vector(epoch_unix_s, begin_s + one) for one in (0.0, 30.0, 60.0)]
+    u = 2.0 * part - 1.0
+    # Sums written out: a matrix product may round a row differently with its neighbours.
+    past, present, coming = 0.5 * u * (u - 1.0), 1.0 - u * u, 0.5 * u * (u + 1.0)
+    unit = np.stack(
+        [
+            past * nodes[0].unit[axis]
+            + present * nodes[1].unit[axis]
+            + coming * nodes[2].unit[axis]
+            for axis in range(3)
+        ],
+        axis=1,
+    )
+    distance = past * nodes[0].distance_m + present * nodes[1].distance_m
+    distance = distance + coming * nodes[2].distance_m
+    table[:, r.SUN : r.SUN + 3] = unit * distance[:, np.newaxis]
+    table[:, r.SUN + 3 : r.SUN + 6] = unit
+    table[:, r.SUN + 6] = 1.0 / np.hypot(unit[:, 0], unit[:, 1])
+    turns = gmst_rad(epoch_unix_s, begin_s + 60.0) - gmst_rad(epoch_unix_s, begin_s)
+    sidereal = gmst_rad(epoch_unix_s, begin_s) + turns % (2.0 * math.pi) * part
+    drift = np.array([saa_drift_rad(epoch_unix_s + one) for one in elapsed.tolist()])
+    table[:, r.TURN], table[:, r.DRIFT] = drift - sidereal, drift
+    table[:, r.ELAPSED] = elapsed
+    table[:, r.EXPOSED] = exposed_s
+    constant = settings.solar_constant_w_m2
+    table[:, r.IRRADIANCE] = [solar_irradiance_w_m2(one, constant) for one in distance.tolist()]
+    table[:, r.COS_SIDEREAL], table[:, r.SIN_SIDEREAL] = np.cos(sidereal), np.sin(sidereal)
+    return table
+
+
+def static_sky(settings: EnvironmentSettings) -> tuple[Any, ...]:
+    """Ground stations, tables of particles and settings, as twin/compiled/ticks.py takes them."""
+    found = trapped_table()
+    proton, electron = found.protons["min"], found.electrons["min"]
+    axes = zip(
+        found.first + proton.first + electron.first,
+        found.spacing + proton.spacing + electron.spacing,
+        found.shape + proton.shape + electron.shape,
+        strict=True,
+    )
+    grid = [(one, 1.0 / two, float(three)) for one, two, three in axes]
+    grid.append((_INVERSE_L_LIMIT, _INVERSE_L_STEP, 0.0))
+    sites = [(*one.position_m, *one.up_unit, one.height_m) for one in network.sites()]
+    stretch = 1.0 / (1.0 - EARTH_FLATTENING_FRAC) if settings.oblate_shadow else 1.0
+    return (
+        np.array(sites),
+        math.sin(network.ELEVATION_MASK_RAD) ** 2,
+        np.array(grid),
+        found.edges[FIELD_1960].view(np.float32),
+        proton.flux_cm2_s,
+        electron.flux_cm2_s,
+        _by_inverse_l(settings.space_weather.potential_mv),
+        stretch,
+        settings.albedo_frac,
+        settings.earth_ir_w_m2,
+    )

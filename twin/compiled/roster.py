@@ -1,0 +1,52 @@
+"""Who flies in a compiled fleet, from a built fleet or from arrays alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sgp4.api import Satrec
+
+from twin.clock import julian_date
+from twin.compiled.classes import Classes, classes_of
+from twin.compiled.propagate import is_near_earth
+from twin.state import Fleet, FloatArray, KeyArray
+
+
+@dataclass(frozen=True)
+class Roster:
+    """Who flies in a compiled fleet, (n,): all that a million satellites need."""
+
+    classes: Classes
+    keys: KeyArray
+    vendors: Sequence[str]
+    elements: FloatArray  # (8, n), see propagate.ELEMENTS
+
+
+def roster(fleet: Fleet, satrecs: Sequence[Satrec], epoch_unix_s: float) -> Roster:
+    """The roster of a built fleet. Raises ValueError for tenants, which kernels do not have."""
+    if fleet.tenants.count:
+        raise ValueError("tenants are not in the compiled tick")
+    elements = elements_of(satrecs, epoch_unix_s)
+    return Roster(classes_of(fleet.params), fleet.satellite_key, fleet.vendors, elements)
+
+
+def elements_of(satrecs: Sequence[Satrec], epoch_unix_s: float) -> FloatArray:
+    """Elements (8, n) of SGP4 records, see propagate.ELEMENTS. Raises ValueError for deep space."""
+    whole, part = julian_date(epoch_unix_s)
+    rows = [
+        (
+            one.no_kozai,
+            one.ecco,
+            one.inclo,
+            one.nodeo,
+            one.argpo,
+            one.mo,
+            one.bstar,
+            (whole - one.jdsatepoch) * 1440.0 + (part - one.jdsatepochF) * 1440.0,
+        )
+        for one in satrecs
+    ]
+    elements = np.ascontiguousarray(np.array(rows, dtype=np.float64).reshape(-1, 8).T)
+    if not is_near_earth(elements).all():
+        raise ValueError("a satellite with a period of 225 minutes or more needs deep-space SGP4")
+    return elements
