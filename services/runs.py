@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from services.arguments import parse_epoch
 from services.scenario_files import find_scenario, read_text
 from services.settings import Settings
-from services.simulate import Plan
+from services.simulator import Plan
 from twin.errors import ConfigurationError, Problem
 from twin.reports import plan_shards
 from twin.scenario import FleetBuild, Scenario, build_fleet, load_scenario

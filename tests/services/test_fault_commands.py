@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from services.simulate import Plan, Simulator
+from services.simulator import Plan, Simulator
 from twin.scenario import build_fleet, load_scenario
 
 TEXT = """

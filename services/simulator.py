@@ -1,0 +1,304 @@
+"""The simulator of one fleet: ticks, reports and commands, and what it owes to the store.
+
+The outbox holds every batch until the ingester says that it is stored. When it is full the
+simulation waits: time falls behind, nothing is dropped. The way over MQTT is `simulate.py`.
+"""
+
+import asyncio
+import hashlib
+import logging
+import math
+import time
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import orjson
+
+from services.commands import (
+    CommandRefusedError,
+    LimitCompute,
+    obeyed_plan,
+    read_command,
+    target_rows,
+)
+from services.mqtt import Message
+from services.pace import Pace
+from services.topics import Topics, parse
+from services.watermark import Outbox, Owed
+from twin.environment import EnvironmentModel
+from twin.faults import plan_faults
+from twin.frames import FRAME_VERSION, FrameHeader, batch
+from twin.playback import Recorders
+from twin.reports import Shard, encode_report, plan_shards, reporting
+from twin.rollups import ROLLUP_SHARD, encode_rollups
+from twin.scenario import FleetBuild, Scenario
+from twin.sensors import snapshot
+from twin.state import FloatArray
+from twin.step import initial_state, step
+from twin.upsets import accelerator_rows
+
+LOG = logging.getLogger(__name__)
+OUTBOX_BYTES = 256 * 1024 * 1024
+ROLLUP_EVERY_S = 10.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run: the fleet at its epoch, how fast, how long."""
+
+    scenario: Scenario
+    build: FleetBuild
+    epoch_unix_s: float
+    rate: float = 1.0
+    duration_s: float = math.inf  # simulated seconds
+    started_at_s: float | None = None  # wall clock at which the epoch is due; None = at once
+
+    @property
+    def run_id(self) -> str:
+        """Names (scenario, seed, epoch): the same run has the same name wherever it runs."""
+        text = f"{self.scenario.digest} {self.scenario.seed} {self.epoch_unix_s!r}"
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@dataclass
+class Counts:
+    """What the simulator has done so far."""
+
+    ticks: int = 0
+    frames_published: int = 0
+    frames_late: int = 0
+    frames_stored: int = 0
+    rows_published: int = 0
+    resent: int = 0
+    commands: int = 0
+    commands_refused: int = 0
+
+
+@dataclass
+class Simulator:
+    """The twin of one fleet, and what it owes to the store."""
+
+    plan: Plan
+    outbox: Outbox = field(default_factory=lambda: Outbox(OUTBOX_BYTES))
+    counts: Counts = field(default_factory=Counts)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.fleet = self.plan.build.fleet
+        self.seed = self.plan.scenario.seed
+        self.step_s = self.plan.scenario.step_s
+        self.model = EnvironmentModel(
+            self.plan.build.satrecs,
+            self.plan.epoch_unix_s,
+            self.plan.scenario.environment.settings(),
+        )
+        self.environment = self.model.at(0.0)
+        # One tick before the epoch, so that the first report shows loads and heat that flow.
+        before = initial_state(self.fleet, self.environment, self.seed)
+        self.faults = plan_faults(self.plan.scenario.faults, self.fleet, self.seed)
+        self.effects = self.faults.effects_at(0.0)
+        self.state = step(
+            before, self.fleet, self.environment, self.step_s, 0.0, self.seed, self.effects
+        )
+        self.shards = plan_shards(self.fleet, self.step_s)
+        playback = self.plan.scenario.playback
+        self.recorders = Recorders(self.fleet.count) if playback else None
+        self.topics = Topics(self.fleet.name)
+        self.compute_limit_frac: FloatArray = np.ones(self.fleet.count)
+        self.tick = 0
+        self.pace = Pace(self.plan.rate, time.time())
+        self.changed = asyncio.Event()
+        self.broker_is_up = False
+        self.lost = np.zeros(self.fleet.count, dtype=np.bool_)
+        self._published_state = np.full((self.fleet.count, 2), -1)
+        self.state_messages: dict[str, bytes] = {}
+
+    @property
+    def epoch_ns(self) -> int:
+        """The epoch, on the grid of whole microseconds that a float of seconds can carry."""
+        return round(self.plan.epoch_unix_s * 1e6) * 1000
+
+    @property
+    def time_ns(self) -> int:
+        """Simulated time of the current tick."""
+        return self.epoch_ns + round(self.tick * self.step_s * 1e9)
+
+    async def run(self) -> None:
+        """Tick until the duration is over."""
+        self.pace.start_unix_s = self.plan.started_at_s or time.time()
+        ticks_count = self.plan.duration_s / self.step_s
+        while self.tick < ticks_count:
+            await self.pace.until(self.tick * self.step_s)
+            while self.outbox.is_full:
+                self.changed.clear()
+                await self.changed.wait()
+            if self.tick:
+                self._advance()
+            self._report()
+            self.tick += 1
+            self.counts.ticks = self.tick
+        self.done.set()
+
+    def _advance(self) -> None:
+        elapsed_s = self.tick * self.step_s
+        self.environment = self.model.at(elapsed_s)
+        self._leave_out_failed(elapsed_s)
+        self.effects = self.faults.effects_at(elapsed_s)
+        self.state = step(
+            self.state,
+            self.fleet,
+            self.environment,
+            self.step_s,
+            elapsed_s,
+            self.seed,
+            self.effects,
+        )
+
+    def _leave_out_failed(self, elapsed_s: float) -> None:
+        """A satellite that no longer propagates is named and reports no more; never guessed."""
+        newly = self.model.failed(elapsed_s) & ~self.lost
+        if not newly.any():
+            return
+        codes = self.model.error_codes(elapsed_s)
+        for row in np.flatnonzero(newly).tolist():
+            name = self.fleet.satellite_names[row]
+            LOG.warning("%s no longer propagates (SGP4 error %d): left out", name, codes[row])
+        self.lost = self.lost | newly
+        owner = accelerator_rows(self.fleet.params.accel_count).owner
+        self.shards = tuple(shard.without(self.lost, owner) for shard in self.shards)
+
+    def _report(self) -> None:
+        """Batches of every shard that is due at this tick, and now and then the roll-ups."""
+        seen = snapshot(
+            self.fleet, self.state, self.environment, self.seed, self.tick, self.effects
+        )
+        for shard in self.shards:
+            if shard.is_due(self.tick) and (present := reporting(shard, seen)).rows.size:
+                self._send_report(present, encode_report(present, seen, self.time_ns))
+        every_ticks = max(1, round(ROLLUP_EVERY_S / self.step_s))
+        if self.tick % every_ticks == 0:
+            body = encode_rollups(seen, self.time_ns)
+            self._put(ROLLUP_SHARD, self.tick // every_ticks, 0, body)
+        self._note_changed_states()
+        self.changed.set()
+
+    def _send_report(self, shard: Shard, body: bytes) -> None:
+        """One shard's batch; with playback, less what waits on board and plus what waited."""
+        seq = shard.seq(self.tick)
+        if self.recorders is None:
+            self._put(shard.name, seq, len(shard.rows), body)
+            return
+        contact = self.state.ground_station_index >= 0
+        accel_count = self.fleet.params.accel_count
+        sent = self.recorders.transmit(shard, seq, body, contact, accel_count)
+        self._put(shard.name, seq, sent.frames, sent.body, sent.late)
+
+    def _put(self, shard: str, seq: int, frames: int, body: bytes, late: int = 0) -> None:
+        header = FrameHeader(
+            v=FRAME_VERSION,
+            fleet=self.fleet.name,
+            run=self.plan.run_id,
+            shard=shard,
+            seq=seq,
+            base=self.outbox.base(shard, seq),
+            t_ns=self.time_ns,
+            frames=frames,
+            lines=0,
+            crc32=0,
+            late=late,
+        )
+        self.outbox.add(Owed(shard, seq, frames, batch(header, body)))
+        self.counts.frames_published += frames
+        self.counts.frames_late += late
+        self.counts.rows_published += body.count(b"\n")
+
+    def _note_changed_states(self) -> None:
+        """Retained last-known state of every satellite whose mode or host changed."""
+        now = np.column_stack([self.state.mode, self.state.host_down_s > 0.0])
+        changed = (now != self._published_state).any(axis=1)
+        self._published_state = now
+        fleet = self.fleet
+        for row in np.flatnonzero(changed).tolist():
+            self.state_messages[fleet.satellite_ids[row]] = orjson.dumps(
+                {
+                    "sat": fleet.satellite_ids[row],
+                    "name": fleet.satellite_names[row],
+                    "plane": fleet.planes[row],
+                    "preset": fleet.presets[row],
+                    "accelerator": fleet.accelerators[row],
+                    "report_interval_s": float(fleet.report_interval_s[row]),
+                    "eps_mode": int(now[row, 0]),
+                    "obc_host_state": int(now[row, 1]),
+                    "t_ns": self.time_ns,
+                }
+            )
+
+    def on_message(self, message: Message) -> bytes | None:
+        """A watermark or a command; the answer to a command is an event."""
+        message.acknowledge()
+        address = parse(message.topic)
+        if address is None:
+            return None
+        if address.lane == "wm":
+            mark = orjson.loads(message.payload)
+            if mark.get("run") == self.plan.run_id:
+                self.counts.frames_stored += self.outbox.release(address.leaf, mark["seq"])
+                self.changed.set()
+            return None
+        if message.retained:
+            return None  # a command is an act, not a state: an old one is not carried out again
+        return self._obey(address.leaf, message.payload)
+
+    def _obey(self, target: str, payload: bytes) -> bytes:
+        """Carry out a command on the physics and say what was done."""
+        event: dict[str, object] = {"t_ns": self.time_ns, "target": target}
+        try:
+            command = read_command(payload)
+            event["id"] = command.id
+            rows = target_rows(self.fleet, target)
+            if isinstance(command, LimitCompute):
+                self._limit_compute(rows, command.value)
+            else:
+                now_s = self.tick * self.step_s
+                self.faults = obeyed_plan(self.faults, command, rows, now_s)
+        except CommandRefusedError as error:
+            self.counts.commands_refused += 1
+            return orjson.dumps(event | {"kind": "command_refused", "reason": str(error)})
+        self.counts.commands += 1
+        done = {"kind": "command_done", "satellites": len(rows)} | command.model_dump()
+        return orjson.dumps(event | done)
+
+    def _limit_compute(self, rows: list[int], limit_frac: float) -> None:
+        self.compute_limit_frac[rows] = limit_frac
+        base = self.plan.build.fleet.params
+        peak_w = base.compute_peak_w * self.compute_limit_frac
+        average_w = np.minimum(base.compute_average_w, peak_w)
+        limited = replace(base, compute_peak_w=peak_w, compute_average_w=average_w)
+        self.fleet = replace(self.fleet, params=limited)
+
+    def checks(self) -> dict[str, bool]:
+        """Readiness: connected, and room for what is still to be stored."""
+        return {"broker": self.broker_is_up, "outbox": not self.outbox.is_full}
+
+    def status(self) -> dict[str, object]:
+        """Counters for the retained service state."""
+        return {
+            "fleet": self.fleet.name,
+            "run": self.plan.run_id,
+            "satellites": self.fleet.count,
+            "left_out": len(self.plan.build.left_out) + int(self.lost.sum()),
+            "rate": None if math.isinf(self.plan.rate) else self.plan.rate,
+            "time_ns": self.time_ns,
+            "ticks": self.counts.ticks,
+            "frames_published": self.counts.frames_published,
+            "frames_stored": self.counts.frames_stored,
+            "frames_late": self.counts.frames_late,
+            "frames_on_board": self.recorders.held_count if self.recorders else 0,
+            "frames_overwritten": self.recorders.dropped_count if self.recorders else 0,
+            "owed": self.outbox.frames_count,
+            "owed_bytes": self.outbox.bytes_count,
+            "resent": self.counts.resent,
+            "lag_s": round(self.pace.lag_s, 3),
+            "commands": self.counts.commands,
+            "commands_refused": self.counts.commands_refused,
+        }
