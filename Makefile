@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: help install up test check format lint types imports fresh generate golden secrets images debian clean
+.PHONY: help install up test check bench format lint types imports fresh generate golden secrets images debian clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ check: $(DEV) debian ## The whole gate: format, lint, types, import rules, gener
 format: $(DEV) ## Format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench: $(RUNTIME) ## Measure the physics, beside Basilisk where it is installed
+	$(BIN)/twin bench physics $(ARGS)
 
 generate: $(DEV) ## Render docs and dashboards from the dictionaries
 	$(BIN)/python scripts/generate.py

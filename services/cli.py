@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import typer
 
 from services.arguments import Duration, EpochOption, parse_duration
+from services.bench_commands import bench_app
 from services.life_commands import life_app
 from services.settings import host_and_port, load_settings
 from services.sky_commands import sky_app
@@ -194,6 +195,7 @@ def check(
 presets_app = typer.Typer(no_args_is_help=False, invoke_without_command=True)
 app.add_typer(sky_app)
 app.add_typer(life_app)
+app.add_typer(bench_app, name="bench", help="Measure how fast the physics is.")
 app.add_typer(
     presets_app, name="presets", help="List the presets and where their numbers come from."
 )

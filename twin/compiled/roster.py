@@ -9,6 +9,7 @@ from sgp4.api import Satrec
 from twin.clock import julian_date
 from twin.compiled.classes import Classes, classes_of
 from twin.compiled.propagate import is_near_earth
+from twin.mean_elements import GeneratedRecords, MeanElements
 from twin.state import Fleet, FloatArray, KeyArray
 
 
@@ -32,6 +33,8 @@ def roster(fleet: Fleet, satrecs: Sequence[Satrec], epoch_unix_s: float) -> Rost
 
 def elements_of(satrecs: Sequence[Satrec], epoch_unix_s: float) -> FloatArray:
     """Elements (8, n) of SGP4 records, see propagate.ELEMENTS. Raises ValueError for deep space."""
+    if isinstance(satrecs, GeneratedRecords):
+        return _elements_of_arrays(satrecs.elements, epoch_unix_s)
     whole, part = julian_date(epoch_unix_s)
     rows = [
         (
@@ -47,6 +50,26 @@ def elements_of(satrecs: Sequence[Satrec], epoch_unix_s: float) -> FloatArray:
         for one in satrecs
     ]
     elements = np.ascontiguousarray(np.array(rows, dtype=np.float64).reshape(-1, 8).T)
+    return _near_earth(elements)
+
+
+def _elements_of_arrays(made: MeanElements, epoch_unix_s: float) -> FloatArray:
+    none = np.zeros(made.count)
+    age_min = none + (epoch_unix_s - made.epoch_unix_s) / 60.0
+    columns = (
+        made.mean_motion_rad_min,
+        made.ecc_frac,
+        made.inclination_rad,
+        made.raan_rad,
+        made.arg_perigee_rad,
+        made.mean_anomaly_rad,
+        none,
+        age_min,
+    )
+    return _near_earth(np.stack(columns))
+
+
+def _near_earth(elements: FloatArray) -> FloatArray:
     if not is_near_earth(elements).all():
         raise ValueError("a satellite with a period of 225 minutes or more needs deep-space SGP4")
     return elements
