@@ -55,12 +55,14 @@ def tick_table(
     table[:, r.SUN + 6] = 1.0 / np.hypot(unit[:, 0], unit[:, 1])
     turns = gmst_rad(epoch_unix_s, begin_s + 60.0) - gmst_rad(epoch_unix_s, begin_s)
     sidereal = gmst_rad(epoch_unix_s, begin_s) + turns % (2.0 * math.pi) * part
-    drift = np.array([saa_drift_rad(epoch_unix_s + one) for one in elapsed.tolist()])
+    # Linear in time: the drift of a minute's start and end give that of every tick.
+    ends = [saa_drift_rad(epoch_unix_s + begin_s + one) for one in (0.0, 60.0)]
+    drift = ends[0] + (ends[1] - ends[0]) * part
     table[:, r.TURN], table[:, r.DRIFT] = drift - sidereal, drift
     table[:, r.ELAPSED] = elapsed
     table[:, r.EXPOSED] = exposed_s
     constant = settings.solar_constant_w_m2
-    table[:, r.IRRADIANCE] = [solar_irradiance_w_m2(one, constant) for one in distance.tolist()]
+    table[:, r.IRRADIANCE] = solar_irradiance_w_m2(1.0, constant) / np.square(distance)
     table[:, r.COS_SIDEREAL], table[:, r.SIN_SIDEREAL] = np.cos(sidereal), np.sin(sidereal)
     return table
 

@@ -242,43 +242,48 @@ class CompiledFleet:
         span: tuple[int, int],
         stop: bool,
     ) -> int:
-        def go(first: int, last: int, resume: bool, stop: bool) -> int:
-            return int(
-                run(
-                    self._s,
-                    begin,
-                    end,
-                    self._bounds,
-                    self._table.constants,
-                    self._table.matrices,
-                    table,
-                    first,
-                    last,
-                    resume,
-                    stop,
-                    self._sky,
-                    self.step_s,
-                )
-            )
-
-        reached = go(span[0], span[1], False, stop)
+        reached, found = self._go(begin, end, table, span, False, stop)
         if reached == span[1]:
             return reached
-        self._events(self.tick + 1 + reached, table[reached])
-        go(reached, reached + 1, True, False)
+        self._events(self.tick + 1 + reached, table[reached], found)
+        self._go(begin, end, table, (reached, reached + 1), True, False)
         return reached + 1
 
-    def _events(self, tick: int, now: FloatArray) -> None:
-        exposed_s = float(now[r.EXPOSED])
-        constants = self._table.constants
-        found = draws.take_due(
-            self._s, self._of_row, constants, self._keys, self._stream, exposed_s, self._found
+    def _go(
+        self,
+        begin: FloatArray,
+        end: FloatArray,
+        table: FloatArray,
+        span: tuple[int, int],
+        resume: bool,
+        stop: bool,
+    ) -> tuple[int, int]:
+        reached, found = run(
+            self._s,
+            begin,
+            end,
+            self._bounds,
+            self._table.constants,
+            self._table.matrices,
+            table,
+            *span,
+            resume,
+            stop,
+            self._sky,
+            self.step_s,
+            self._of_row,
+            self._keys,
+            self._stream,
+            self._found,
         )
+        return int(reached), int(found)
+
+    def _events(self, tick: int, now: FloatArray, found: int) -> None:
         due = self._found[:found].copy()
-        hazard = self._hazard(due, exposed_s)
-        self._desk.handle(self._s, due, hazard, tick, float(now[r.ELAPSED]))
+        hazard_count = self._hazard(due, float(now[r.EXPOSED]))
+        self._desk.handle(self._s, due, hazard_count, tick, float(now[r.ELAPSED]))
         for row in due.tolist():
-            draws.set_due(self._s, row, constants[self._of_row[row]])
+            draws.set_due(self._s, row, self._table.constants[self._of_row[row]])
 
     def _hazard(self, at: IntArray, exposed_s: float) -> FloatArray:
         rates = self._table.constants[self._of_row[at], k.RATES : k.RATES + _KINDS]

@@ -14,6 +14,7 @@ from twin.battery_ageing import AGEING_INTERVAL_S
 from twin.compiled import classes as k
 from twin.compiled import rows as r
 from twin.compiled.battery import age, close_cycles, look_ahead
+from twin.compiled.draws import take_due
 from twin.compiled.heat import heat
 from twin.compiled.plant import expose, work_and_power
 from twin.compiled.sky import contacts, cosmic_rays, discs, map_places, particles, places
@@ -37,8 +38,15 @@ def run(
     stop: bool,
     sky: Any,
     step_s: float,
-) -> int:
-    """Run ticks first to last of the table; the tick at which an event is due, or `last`.
+    class_of: Any,
+    keys: Any,
+    stream: Any,
+    found: Any,
+) -> tuple[int, int]:
+    """Run ticks first to last of the table.
+
+    Returns the tick at which it stopped for events, or `last`, and how many satellites have one:
+    their rows are in `found` (n,). Corrected errors are counted on the way.
 
     s (ROWS, n); begin, end: knots (6, n); bounds (classes + 1,): rows of each class; sky: sites,
     mask, map axes, map, flux, stretch, albedo, Earth's infrared. resume: the sky of `first` is
@@ -49,10 +57,14 @@ def run(
         if not (resume and tick == first):
             _sky(s, begin, end, now, sky)
             _expose(s, bounds, constants, now, step_s)
-            if stop or s[r.DUE].max() > 0.0:
-                return tick
+            count = 0
+            if s[r.DUE].max() > 0.0:
+                exposed_s = now[r.EXPOSED]
+                count = take_due(s, class_of, constants, keys, stream, exposed_s, found)
+            if stop or count > 0:
+                return tick, count
         _plant(s, begin, end, bounds, constants, matrices, now, sky, step_s)
-    return last
+    return last, 0
 
 
 @njit(error_model="numpy", cache=True)
