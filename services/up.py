@@ -165,6 +165,9 @@ class Run:
                             break
                 await asyncio.sleep(0.05)
         self.options.announce(f"Console: {url}")
+        self.options.announce(
+            f"Broker: {self.stack.settings.mqtt_url} (TWIN_MQTT_URL of `twin send`)"
+        )
 
     async def _progress(self) -> None:
         """A line every few seconds: nobody should wonder whether it lives."""
