@@ -37,10 +37,15 @@ class Database:
             path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = duckdb.connect(str(path) if path else ":memory:")
         self._connection.execute("SET threads TO 1")
-        self._columns: dict[str, set[str]] = {}
+        self._columns = self._columns_in_file()
+
+    def _columns_in_file(self) -> dict[str, set[str]]:
+        """Columns of each table, as the file has them."""
+        columns: dict[str, set[str]] = {}
         rows = self._connection.execute("SELECT table_name, column_name FROM duckdb_columns()")
         for table, column in rows.fetchall():
-            self._columns.setdefault(table, set()).add(column)
+            columns.setdefault(table, set()).add(column)
+        return columns
 
     def write(self, body: bytes) -> int:
         """Insert rows in one transaction; returns how many. Raises LineProtocolError."""
@@ -53,7 +58,7 @@ class Database:
                     count += self._insert(measurement, columns.arrays())
         except Exception:
             self._connection.execute("ROLLBACK")
-            self._columns.clear()
+            self._columns = self._columns_in_file()  # columns added in vain are gone again
             raise
         self._connection.execute("COMMIT")
         return count
@@ -180,7 +185,7 @@ class StoreServer:
         loop = asyncio.get_running_loop()
         try:
             self.rows_count += await loop.run_in_executor(self._writer, self._database.write, body)
-        except (LineProtocolError, duckdb.ConversionException, duckdb.BinderException) as error:
+        except (LineProtocolError, duckdb.DataError, duckdb.ProgrammingError) as error:
             return web.Response(status=400, text=str(error))
         return web.Response(status=204)
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import duckdb
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -118,6 +119,27 @@ async def test_an_empty_store_answers(store: Store) -> None:
 async def test_bad_rows_are_rejected_by_name(store: Store, bad: bytes) -> None:
     with pytest.raises(RejectedRowsError, match="400"):
         await store.write(bad)
+
+
+async def test_a_rejected_write_leaves_what_was_there_readable(store: Store) -> None:
+    await store.write(rows(b"A", 3))
+    with pytest.raises(RejectedRowsError):
+        await store.write(b"sat_state,fleet=f,plane=p,sat=A eps_soc_pct=abc %d\n" % START_NS)
+    stop_ns = START_NS + 9 * SECOND_NS
+    assert await store.frames_per_satellite("f", START_NS, stop_ns) == {"A": 3}
+    series = await store.series("A", ["eps_soc_pct"], START_NS, stop_ns, 100)
+    assert series["eps_soc_pct"] == [50.0, 51.0, 52.0]
+
+
+def test_a_rolled_back_write_forgets_no_column(tmp_path: Path) -> None:
+    """The second measurement fails in the database itself, after the first was inserted."""
+    database = Database(tmp_path / "t.duckdb")
+    database.write(rows(b"A", 2) + b"ops,service=x up=1.0 1\n")
+    clash = rows(b"A", 2) + b"ops,service=x time=1.0 2\n"
+    with pytest.raises(duckdb.Error):
+        database.write(clash + b"ops,service=x stored_at_s=1.0,Service=2.0 3\n")
+    assert database.frames_per_satellite("f", START_NS, START_NS + 9 * SECOND_NS) == {"A": 2}
+    database.close()
 
 
 async def test_a_store_that_is_away_is_unavailable(unused_tcp_port: int) -> None:
