@@ -37,3 +37,16 @@ def parse_epoch(text: str) -> float | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return moment.timestamp()
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """Part and number of parts of `0/2`: the first of two. Raises BadParameter.
+
+    Counted from 0, as orchestrators number their replicas.
+    """
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+    index, count = (int(match[1]), int(match[2])) if match else (0, 0)
+    if index >= count:
+        message = f"{text!r}: k/n with k from 0 to n - 1, such as 0/2"
+        raise typer.BadParameter(message, param_hint="--shard")
+    return index, count

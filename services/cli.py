@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
-from services.arguments import Duration, EpochOption, parse_duration
+from services.arguments import Duration, EpochOption, parse_duration, parse_shard
 from services.bench_commands import bench_app
 from services.life_commands import life_app
 from services.settings import host_and_port, load_settings
@@ -120,14 +120,24 @@ def simulate(
     drain: Annotated[
         float, typer.Option(help="Seconds without progress after which what is owed is given up.")
     ] = 3.0,
+    shard: Annotated[
+        str,
+        typer.Option(help="Part k/n of the fleet, k from 0 to n - 1: n processes share one run."),
+    ] = "0/1",
 ) -> None:
-    """Simulate a fleet and publish its telemetry over MQTT."""
+    """Simulate a fleet and publish its telemetry over MQTT.
+
+    Started again with the same scenario, seed and epoch it goes on after the last checkpoint in
+    the state directory. With --shard the reports are, byte for byte, those of one process; fleet
+    and plane roll-ups need the whole fleet and are left out.
+    """
     settings = load_settings(scenario=scenario, epoch=epoch)
     _log_to_stderr(logging.INFO)
     from services.runs import open_scenario, plan_simulation
     from services.simulate import run_simulate
 
-    plan = plan_simulation(open_scenario(settings), _rate(rate), duration, started_at)
+    opened, part = open_scenario(settings), parse_shard(shard)
+    plan = plan_simulation(opened, _rate(rate), duration, started_at, part)
     _run(run_simulate(settings, plan, drain))
 
 

@@ -45,7 +45,11 @@ def open_scenario(settings: Settings) -> OpenedScenario:
 
 
 def plan_simulation(
-    opened: OpenedScenario, rate: float, duration_s: float | None, started_at_s: float | None
+    opened: OpenedScenario,
+    rate: float,
+    duration_s: float | None,
+    started_at_s: float | None,
+    part: tuple[int, int] = (0, 1),
 ) -> Plan:
     """When the epoch is the present, simulated time is the wall clock's."""
     present_s = opened.epoch_unix_s if opened.is_present else None
@@ -56,6 +60,7 @@ def plan_simulation(
         rate=rate,
         duration_s=math.inf if duration_s is None else duration_s,
         started_at_s=started_at_s if started_at_s is not None else present_s,
+        part=part,
     )
 
 

@@ -10,6 +10,12 @@ from contextlib import asynccontextmanager, suppress
 
 from services.health import health_server
 from services.mqtt import Connection, ServiceState, keep_connected
+from services.resume import (
+    CHECKPOINT_EVERY_S,
+    checkpoint_path,
+    keep_checkpoints,
+    resume_from,
+)
 from services.settings import Settings
 from services.simulator import Plan, Simulator
 from services.watermark import Owed
@@ -23,7 +29,10 @@ STOP_DRAIN_S = 1.5  # after SIGTERM there is no more time than this
 async def run_simulate(settings: Settings, plan: Plan, drain_s: float) -> Simulator:
     """Simulate until the plan's duration is over or this is cancelled; then drain what is owed."""
     simulator = Simulator(plan)
-    service = ServiceState(simulator.topics.service("simulate"), "simulate")
+    path = checkpoint_path(settings.state_dir, plan)
+    resume_from(path, simulator)
+    name = f"simulate{plan.part_name}"
+    service = ServiceState(simulator.topics.service(name), name)
 
     async def use(connection: Connection) -> None:
         simulator.broker_is_up = True
@@ -32,11 +41,13 @@ async def run_simulate(settings: Settings, plan: Plan, drain_s: float) -> Simula
         finally:
             simulator.broker_is_up = False
 
-    client_id = f"simulate-{simulator.fleet.name}"
+    client_id = f"simulate-{simulator.fleet.name}{plan.part_name}"
     async with health_server(settings.health_listen, simulator.checks):
         link = asyncio.create_task(keep_connected(settings, client_id, service, use))
         clock = asyncio.create_task(simulator.run())
+        keeper = asyncio.create_task(keep_checkpoints(path, simulator, CHECKPOINT_EVERY_S))
         await _until_over(simulator, link, clock, drain_s)
+        keeper.cancel()
     return simulator
 
 

@@ -25,7 +25,9 @@ from services.mqtt import Message
 from services.pace import Pace
 from services.topics import Topics, parse
 from services.watermark import Outbox, Owed
+from twin.checkpoint import Checkpoint, CheckpointError, checkpoint_of, taken
 from twin.environment import EnvironmentModel
+from twin.errors import ConfigurationError, Problem
 from twin.faults import plan_faults
 from twin.frames import FRAME_VERSION, FrameHeader, batch
 from twin.playback import Recorders
@@ -33,6 +35,7 @@ from twin.reports import Shard, encode_report, plan_shards, reporting
 from twin.rollups import ROLLUP_SHARD, encode_rollups
 from twin.scenario import FleetBuild, Scenario
 from twin.sensors import snapshot
+from twin.shards import fleet_part
 from twin.state import FloatArray
 from twin.step import initial_state, step
 from twin.upsets import accelerator_rows
@@ -52,12 +55,19 @@ class Plan:
     rate: float = 1.0
     duration_s: float = math.inf  # simulated seconds
     started_at_s: float | None = None  # wall clock at which the epoch is due; None = at once
+    part: tuple[int, int] = (0, 1)  # this process's part (from 0) of how many
 
     @property
     def run_id(self) -> str:
         """Names (scenario, seed, epoch): the same run has the same name wherever it runs."""
         text = f"{self.scenario.digest} {self.scenario.seed} {self.epoch_unix_s!r}"
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def part_name(self) -> str:
+        """`-0of2` for the first of two processes, nothing for one that has the whole fleet."""
+        index, count = self.part
+        return f"-{index}of{count}" if count > 1 else ""
 
 
 @dataclass
@@ -84,23 +94,21 @@ class Simulator:
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self.fleet = self.plan.build.fleet
         self.seed = self.plan.scenario.seed
         self.step_s = self.plan.scenario.step_s
+        self._take_part()
         self.model = EnvironmentModel(
-            self.plan.build.satrecs,
+            self.records,
             self.plan.epoch_unix_s,
             self.plan.scenario.environment.settings(),
         )
         self.environment = self.model.at(0.0)
         # One tick before the epoch, so that the first report shows loads and heat that flow.
         before = initial_state(self.fleet, self.environment, self.seed)
-        self.faults = plan_faults(self.plan.scenario.faults, self.fleet, self.seed)
         self.effects = self.faults.effects_at(0.0)
         self.state = step(
             before, self.fleet, self.environment, self.step_s, 0.0, self.seed, self.effects
         )
-        self.shards = plan_shards(self.fleet, self.step_s)
         playback = self.plan.scenario.playback
         self.recorders = Recorders(self.fleet.count) if playback else None
         self.topics = Topics(self.fleet.name)
@@ -112,6 +120,51 @@ class Simulator:
         self.lost = np.zeros(self.fleet.count, dtype=np.bool_)
         self._published_state = np.full((self.fleet.count, 2), -1)
         self.state_messages: dict[str, bytes] = {}
+
+    def _take_part(self) -> None:
+        """The fleet of this process: its own satellites and, in part, those they are linked to."""
+        whole, records = self.plan.build.fleet, self.plan.build.satrecs
+        self.faults = plan_faults(self.plan.scenario.faults, whole, self.seed)
+        shards = plan_shards(whole, self.step_s)
+        index, count = self.plan.part
+        if count == 1:
+            self.fleet, self.records, self.shards = whole, records, shards
+            self.own = np.ones(whole.count, dtype=np.bool_)
+        else:
+            try:
+                part = fleet_part(whole, shards, index, count)
+            except ValueError as error:
+                raise ConfigurationError([Problem("--shard", None, "", str(error))]) from None
+            self.fleet, self.shards = part.fleet, part.shards
+            self.records = [records[row] for row in part.rows.tolist()]
+            self.own = np.zeros(part.fleet.count, dtype=np.bool_)
+            self.own[part.own] = True
+            self.faults = self.faults.part(part.fleet, part.rows)
+        self.design = self.fleet.params  # as built, before any command
+        self._planned_faults = self.faults
+
+    def checkpoint(self) -> Checkpoint | None:
+        """The state after the last tick; None where it would not be the whole of it.
+
+        Reports waiting on board (playback) and faults that commands brought are not in it.
+        """
+        if not self.tick or self.recorders is not None or self.faults is not self._planned_faults:
+            return None
+        extra = {"limit_frac": self.compute_limit_frac, "lost_frac": self.lost.astype(np.float64)}
+        return checkpoint_of(self.plan.run_id, self.tick - 1, self.fleet, self.state, extra)
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Go on after a checkpoint's tick. Raises CheckpointError where it does not fit."""
+        found = taken(checkpoint, self.fleet)
+        if found.run_id != self.plan.run_id:
+            raise CheckpointError(f"checkpoint of run {found.run_id}, this is {self.plan.run_id}")
+        self.state, self.tick = found.state, found.tick + 1
+        self.counts.ticks = self.tick
+        self.compute_limit_frac = found.extra["limit_frac"]
+        self._limit_compute([], 1.0)
+        owner = accelerator_rows(self.fleet.params.accel_count).owner
+        self.lost = found.extra["lost_frac"] > 0.0
+        self.shards = tuple(shard.without(self.lost, owner) for shard in self.shards)
 
     @property
     def epoch_ns(self) -> int:
@@ -125,7 +178,8 @@ class Simulator:
 
     async def run(self) -> None:
         """Tick until the duration is over."""
-        self.pace.start_unix_s = self.plan.started_at_s or time.time()
+        begun_s = self.tick * self.step_s / self.plan.rate  # more than 0 after a checkpoint
+        self.pace.start_unix_s = self.plan.started_at_s or time.time() - begun_s
         ticks_count = self.plan.duration_s / self.step_s
         while self.tick < ticks_count:
             await self.pace.until(self.tick * self.step_s)
@@ -176,7 +230,8 @@ class Simulator:
             if shard.is_due(self.tick) and (present := reporting(shard, seen)).rows.size:
                 self._send_report(present, encode_report(present, seen, self.time_ns))
         every_ticks = max(1, round(ROLLUP_EVERY_S / self.step_s))
-        if self.tick % every_ticks == 0:
+        # A roll-up is of the whole fleet: a process with a part of it cannot make one.
+        if self.tick % every_ticks == 0 and self.plan.part[1] == 1:
             body = encode_rollups(seen, self.time_ns)
             self._put(ROLLUP_SHARD, self.tick // every_ticks, 0, body)
         self._note_changed_states()
@@ -215,7 +270,7 @@ class Simulator:
     def _note_changed_states(self) -> None:
         """Retained last-known state of every satellite whose mode or host changed."""
         now = np.column_stack([self.state.mode, self.state.host_down_s > 0.0])
-        changed = (now != self._published_state).any(axis=1)
+        changed = (now != self._published_state).any(axis=1) & self.own
         self._published_state = now
         fleet = self.fleet
         for row in np.flatnonzero(changed).tolist():
@@ -247,7 +302,13 @@ class Simulator:
             return None
         if message.retained:
             return None  # a command is an act, not a state: an old one is not carried out again
-        return self._obey(address.leaf, message.payload)
+        target, whole = address.leaf, self.plan.build.fleet
+        if target in {*whole.satellite_ids, *whole.planes} - {
+            *self.fleet.satellite_ids,
+            *self.fleet.planes,
+        }:
+            return None  # another process's satellites: it answers
+        return self._obey(target, message.payload)
 
     def _obey(self, target: str, payload: bytes) -> bytes:
         """Carry out a command on the physics and say what was done."""
@@ -270,7 +331,7 @@ class Simulator:
 
     def _limit_compute(self, rows: list[int], limit_frac: float) -> None:
         self.compute_limit_frac[rows] = limit_frac
-        base = self.plan.build.fleet.params
+        base = self.design
         peak_w = base.compute_peak_w * self.compute_limit_frac
         average_w = np.minimum(base.compute_average_w, peak_w)
         limited = replace(base, compute_peak_w=peak_w, compute_average_w=average_w)

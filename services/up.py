@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import orjson
 
+from services.checkpoint_files import forget_checkpoints
 from services.children import twin_command
 from services.mqtt import Connection, keep_connected
 from services.settings import Settings
@@ -104,6 +105,7 @@ class Run:
 
     async def _start(self, beside: list[asyncio.Task[None]], tasks: asyncio.TaskGroup) -> None:
         """The console first: people look at it, and it boots while the scenario is read."""
+        forget_checkpoints(self.settings.state_dir)  # only a restart inside this run goes on
         await self.stack.start_broker()
         await self.stack.start("console", twin_command("console"))
         self.opened = await asyncio.to_thread(_open, self.settings)

@@ -126,6 +126,14 @@ class Outbox:
         self.frames_count -= frames
         return frames
 
+    def newest(self) -> dict[str, int]:
+        """The last batch of each shard that is owed now."""
+        return {shard: next(reversed(owed)) for shard, owed in self._shards.items() if owed}
+
+    def owes_any(self, newest: dict[str, int]) -> bool:
+        """Whether anything is still owed of what `newest` told of."""
+        return any(self.base(shard, seq + 1) <= seq for shard, seq in newest.items())
+
     def due(self, now_s: float, patience_s: float) -> Iterator[Owed]:
         """Batches never sent, and those sent so long ago that they may be lost.
 

@@ -1,0 +1,55 @@
+"""Checkpoints on disk: a simulator that is started again goes on where its reports are stored.
+
+A checkpoint is taken between two ticks and becomes the file only when every batch up to its tick
+is known to be stored. Whatever happens, what follows the file's tick is simulated again, to the
+same bytes, and nothing before it is owed.
+"""
+
+import asyncio
+import logging
+from pathlib import Path
+
+from services.checkpoint_files import FOLDER, write_whole
+from services.simulator import Plan, Simulator
+from twin.checkpoint import CheckpointError, from_bytes, to_bytes
+
+LOG = logging.getLogger(__name__)
+CHECKPOINT_EVERY_S = 20.0  # wall time; a restart repeats at most about this much
+
+
+def checkpoint_path(state_dir: Path, plan: Plan) -> Path:
+    """Where the checkpoint of a plan's process is."""
+    return state_dir / FOLDER / f"{plan.build.fleet.name}{plan.part_name}.ckpt"
+
+
+def resume_from(path: Path, simulator: Simulator) -> bool:
+    """Go on after the checkpoint in a file, where it is one of the same run."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return False
+    try:
+        found = from_bytes(data)
+        if found.run_id != simulator.plan.run_id:
+            return False
+        simulator.resume(found)
+    except CheckpointError as error:
+        LOG.warning("%s: %s; starting at the epoch", path, error)
+        return False
+    LOG.info("going on after tick %d from %s", simulator.tick - 1, path)
+    return True
+
+
+async def keep_checkpoints(path: Path, simulator: Simulator, every_s: float) -> None:
+    """Take a checkpoint now and then; write it once all that came before it is stored."""
+    while True:
+        await asyncio.sleep(every_s)
+        taken = simulator.checkpoint()
+        if taken is None:
+            path.unlink(missing_ok=True)  # an old one would undo what the new state has seen
+            continue
+        data, owed = to_bytes(taken), simulator.outbox.newest()
+        while simulator.outbox.owes_any(owed):
+            simulator.changed.clear()
+            await simulator.changed.wait()
+        await asyncio.to_thread(write_whole, path, data)
