@@ -4,6 +4,7 @@ import base64
 import logging
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -16,8 +17,9 @@ FILE_LIMIT_BYTES = 64 * 1024 * 1024
 class DeadLetters:
     """JSON lines of {at, reason, topic, bytes, head}; past the file's cap they are only counted."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, unix_s: Callable[[], float] = time.time) -> None:
         self._path = path
+        self._unix_s = unix_s
         self.by_reason: Counter[str] = Counter()
         self.frames_count = 0
 
@@ -34,7 +36,7 @@ class DeadLetters:
         self.by_reason[kind] += 1
         self.frames_count += frames
         row = {
-            "at": time.time(),
+            "at": self._unix_s(),
             "topic": topic,
             "reason": reason,
             "bytes": len(payload),

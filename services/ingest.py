@@ -16,11 +16,12 @@ import orjson
 from services.dead_letters import DeadLetters
 from services.health import health_server
 from services.mqtt import Connection, Message, ServiceState, keep_connected
-from services.pace import full_jitter_s
+from services.pace import SYSTEM_CLOCK, Clock, full_jitter_s
 from services.settings import Settings
-from services.store import RejectedRowsError, Store, StoreUnavailableError, open_store
+from services.store import RejectedRowsError, Store, StoreUnavailableError
 from services.topics import Address, Topics, parse
 from services.watermark import ShardKey, StoredMarks
+from services.world import REAL_WORLD, World
 from twin.frames import FrameError, FrameHeader, open_batch
 
 LOG = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class Ingester:
 
     store: Store
     dead_letters: DeadLetters
+    clock: Clock = SYSTEM_CLOCK
     counts: Counts = field(default_factory=Counts)
     marks: StoredMarks = field(default_factory=StoredMarks)
     queue: asyncio.Queue[Batch] = field(default_factory=lambda: asyncio.Queue(QUEUE_BATCHES))
@@ -119,7 +121,7 @@ class Ingester:
 
     async def _until_taken(self, lines: bytes) -> None:
         """Write again until the store takes it. Raises RejectedRowsError."""
-        waits_s = full_jitter_s(0.1, 5.0)
+        waits_s = full_jitter_s(0.1, 5.0, self.clock)
         while True:
             try:
                 await self.store.write(lines)
@@ -210,19 +212,19 @@ def _check_owner(address: Address, header: FrameHeader, body: bytes) -> None:
         raise FrameError("a row of another fleet")
 
 
-async def run_ingest(settings: Settings, instance: str = "1") -> None:
+async def run_ingest(settings: Settings, instance: str = "1", world: World = REAL_WORLD) -> None:
     """Ingest until cancelled."""
-    letters = DeadLetters(settings.state_dir / "dead_letters.jsonl")
+    letters = DeadLetters(settings.state_dir / "dead_letters.jsonl", world.clock.unix_s)
     service = ServiceState(Topics("all").service(f"ingest-{instance}"), "ingest")
-    async with open_store(settings) as store:
-        ingester = Ingester(store, letters)
+    async with world.open_store(settings) as store:
+        ingester = Ingester(store, letters, world.clock)
         async with health_server(settings.health_listen, ingester.checks):
-            await _prepare(store)
-            await _receive_and_write(settings, ingester, f"ingest-{instance}", service)
+            await _prepare(store, world.clock)
+            await _receive_and_write(settings, ingester, f"ingest-{instance}", service, world)
 
 
 async def _receive_and_write(
-    settings: Settings, ingester: Ingester, client_id: str, service: ServiceState
+    settings: Settings, ingester: Ingester, client_id: str, service: ServiceState, world: World
 ) -> None:
     async def use(connection: Connection) -> None:
         ingester.broker_is_up = True
@@ -234,12 +236,20 @@ async def _receive_and_write(
     async with asyncio.TaskGroup() as tasks:
         for _ in range(WRITERS_COUNT):
             tasks.create_task(ingester.write_for_ever())
-        await keep_connected(settings, client_id, service, use, persistent=True)
+        await keep_connected(
+            settings,
+            client_id,
+            service,
+            use,
+            persistent=True,
+            connector=world.connect,
+            clock=world.clock,
+        )
 
 
-async def _prepare(store: Store) -> None:
+async def _prepare(store: Store, clock: Clock) -> None:
     """Start-order free: wait for the store as long as it takes."""
-    waits_s, told = full_jitter_s(0.1, 5.0), False
+    waits_s, told = full_jitter_s(0.1, 5.0, clock), False
     while True:
         try:
             await store.prepare()

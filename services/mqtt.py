@@ -9,19 +9,28 @@ import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    suppress,
+)
 from dataclasses import dataclass
+from typing import Protocol
 
 import aiomqtt
 import orjson
 
-from services.pace import full_jitter_s
+from services.pace import SYSTEM_CLOCK, Clock, full_jitter_s
 from services.settings import Settings
 from twin.errors import DependencyUnavailableError
 
 LOG = logging.getLogger(__name__)
 PUBLISH_WINDOW = 64
 KEEPALIVE_S = 20
+
+LostConnectionError = aiomqtt.MqttError
+"""What every call of a connection raises once it is lost, or was never made."""
 
 # aiomqtt warns at every publish beyond ten in flight; the window here is on purpose.
 QUIET_LOG = logging.getLogger("services.mqtt.aiomqtt")
@@ -38,8 +47,38 @@ class Message:
     acknowledge: Callable[[], None]
 
 
-class Connection:
-    """A live connection. Raises aiomqtt.MqttError from any call when it is lost."""
+class Connection(Protocol):
+    """A live connection. Raises LostConnectionError from any call when it is lost."""
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Publish at QoS 1 and wait for the broker's PUBACK."""
+
+    async def say_last(self, topic: str, payload: bytes) -> None:
+        """Publish a retained farewell if the connection still stands."""
+
+    async def subscribe(self, *filters: str) -> None:
+        """Subscribe at QoS 1. Filters must not overlap: a broker delivers once for each."""
+
+    def messages(self) -> AsyncIterator[Message]:
+        """Messages as they come; whoever reads acknowledges."""
+
+
+class Connector(Protocol):
+    """Makes connections: `connect` below, or a broker in memory."""
+
+    def __call__(
+        self,
+        settings: Settings,
+        client_id: str,
+        service: "ServiceState | None",
+        *,
+        persistent: bool = False,
+    ) -> AbstractAsyncContextManager[Connection]:
+        """One connection, announced as online. Raises LostConnectionError."""
+
+
+class BrokerConnection:
+    """A connection to a real broker."""
 
     def __init__(self, client: aiomqtt.Client) -> None:
         self._client = client
@@ -98,7 +137,7 @@ async def connect(
 ) -> AsyncIterator[Connection]:
     """One connection, announced as online; `persistent` keeps the session and its queue.
 
-    Raises aiomqtt.MqttError when the broker cannot be reached or refuses.
+    Raises LostConnectionError when the broker cannot be reached or refuses.
     """
     will = None
     if service is not None:
@@ -121,7 +160,7 @@ async def connect(
     client._client.manual_ack_set(True)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(client)
-        connection = Connection(client)
+        connection = BrokerConnection(client)
         if service is not None:
             await connection.publish(service.topic, service.payload("online"), retain=True)
         yield connection
@@ -140,6 +179,8 @@ async def keep_connected(
     use: Callable[[Connection], Awaitable[None]],
     *,
     persistent: bool = False,
+    connector: Connector | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> None:
     """Run `use(connection)` again after every loss, until it returns by itself.
 
@@ -148,16 +189,17 @@ async def keep_connected(
     """
     loop = asyncio.get_running_loop()
     deadline_s = loop.time() + settings.startup_timeout_s if settings.startup_timeout_s else None
-    waits_s, down, lost = full_jitter_s(), False, ""
+    waits_s, down, lost = full_jitter_s(clock=clock), False, ""
+    make = connector or connect
     while True:
         try:
-            async with connect(settings, client_id, service, persistent=persistent) as connection:
+            async with make(settings, client_id, service, persistent=persistent) as connection:
                 if down:
                     LOG.warning("broker %s is back", settings.mqtt_url)
-                deadline_s, waits_s, down = None, full_jitter_s(), False
+                deadline_s, waits_s, down = None, full_jitter_s(clock=clock), False
                 await use(connection)
                 return
-        except* aiomqtt.MqttError as group:
+        except* LostConnectionError as group:
             lost = str(group.exceptions[0])
         if deadline_s is not None and loop.time() > deadline_s:
             limit_s = settings.startup_timeout_s

@@ -1,37 +1,60 @@
-"""The only place that sleeps: simulated time against the wall clock, and back-off."""
+"""Time as the services know it: the wall clock, simulated time against it, and back-off.
+
+Waiting and intervals are the event loop's; what else comes from outside the process, wall time
+and chance, comes through a `Clock`, so that a test can run every service on a time of its own.
+"""
 
 import asyncio
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Wall time [s since 1970] and a uniform draw between two bounds."""
+
+    unix_s: Callable[[], float] = time.time
+    uniform: Callable[[float, float], float] = random.uniform
+
+
+SYSTEM_CLOCK = Clock()
 
 
 @dataclass
 class Pace:
     """Simulated seconds since the epoch against wall seconds since `start_unix_s`.
 
-    rate: simulated seconds per wall second; inf = as fast as possible.
+    rate: simulated seconds per wall second; inf = as fast as possible. The wall clock is read
+    once, at the first wait; from then on the loop's steady time counts, so that a wall clock
+    that is set in mid-run neither stalls the simulation nor makes it rush.
     """
 
     rate: float
     start_unix_s: float
+    clock: Clock = SYSTEM_CLOCK
     lag_s: float = field(default=0.0, init=False)
+    _start_loop_s: float | None = field(default=None, init=False)
 
     async def until(self, elapsed_s: float) -> None:
         """Wait until the given simulated instant is due; gives way to other tasks if it is late."""
-        due_unix_s = self.start_unix_s + elapsed_s / self.rate
-        wait_s = due_unix_s - time.time()
+        now_s = asyncio.get_running_loop().time()
+        if self._start_loop_s is None:
+            self._start_loop_s = now_s + self.start_unix_s - self.clock.unix_s()
+        wait_s = self._start_loop_s + elapsed_s / self.rate - now_s
         self.lag_s = max(0.0, -wait_s) if self.rate != float("inf") else 0.0
         await asyncio.sleep(max(0.0, wait_s) if self.rate != float("inf") else 0.0)
 
 
-def full_jitter_s(first_s: float = 0.1, limit_s: float = 30.0) -> Iterator[float]:
+def full_jitter_s(
+    first_s: float = 0.1, limit_s: float = 30.0, clock: Clock = SYSTEM_CLOCK
+) -> Iterator[float]:
     """Waits before each further attempt: uniform between 0 and a bound that doubles.
 
     Brooker (2015), "Exponential backoff and jitter": full jitter.
     """
     bound_s = first_s
     while True:
-        yield random.uniform(0.0, bound_s)
+        yield clock.uniform(0.0, bound_s)
         bound_s = min(limit_s, 2.0 * bound_s)

@@ -19,6 +19,7 @@ from services.resume import (
 from services.settings import Settings
 from services.simulator import Plan, Simulator
 from services.watermark import Owed
+from services.world import REAL_WORLD, World
 
 LOG = logging.getLogger(__name__)
 PATIENCE_S = 6.0
@@ -26,9 +27,11 @@ SENDERS_COUNT = 16
 STOP_DRAIN_S = 1.5  # after SIGTERM there is no more time than this
 
 
-async def run_simulate(settings: Settings, plan: Plan, drain_s: float) -> Simulator:
+async def run_simulate(
+    settings: Settings, plan: Plan, drain_s: float, world: World = REAL_WORLD
+) -> Simulator:
     """Simulate until the plan's duration is over or this is cancelled; then drain what is owed."""
-    simulator = Simulator(plan)
+    simulator = Simulator(plan, clock=world.clock)
     path = checkpoint_path(settings.state_dir, plan)
     resume_from(path, simulator)
     name = f"simulate{plan.part_name}"
@@ -43,7 +46,16 @@ async def run_simulate(settings: Settings, plan: Plan, drain_s: float) -> Simula
 
     client_id = f"simulate-{simulator.fleet.name}{plan.part_name}"
     async with health_server(settings.health_listen, simulator.checks):
-        link = asyncio.create_task(keep_connected(settings, client_id, service, use))
+        link = asyncio.create_task(
+            keep_connected(
+                settings,
+                client_id,
+                service,
+                use,
+                connector=world.connect,
+                clock=world.clock,
+            )
+        )
         clock = asyncio.create_task(simulator.run())
         keeper = asyncio.create_task(keep_checkpoints(path, simulator, CHECKPOINT_EVERY_S))
         await _until_over(simulator, link, clock, drain_s)

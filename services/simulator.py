@@ -8,7 +8,6 @@ import asyncio
 import hashlib
 import logging
 import math
-import time
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -22,7 +21,7 @@ from services.commands import (
     target_rows,
 )
 from services.mqtt import Message
-from services.pace import Pace
+from services.pace import SYSTEM_CLOCK, Clock, Pace
 from services.topics import Topics, parse
 from services.watermark import Outbox, Owed
 from twin.checkpoint import Checkpoint, CheckpointError, checkpoint_of, taken
@@ -92,6 +91,7 @@ class Simulator:
     outbox: Outbox = field(default_factory=lambda: Outbox(OUTBOX_BYTES))
     counts: Counts = field(default_factory=Counts)
     done: asyncio.Event = field(default_factory=asyncio.Event)
+    clock: Clock = SYSTEM_CLOCK
 
     def __post_init__(self) -> None:
         self.seed = self.plan.scenario.seed
@@ -114,7 +114,7 @@ class Simulator:
         self.topics = Topics(self.fleet.name)
         self.compute_limit_frac: FloatArray = np.ones(self.fleet.count)
         self.tick = 0
-        self.pace = Pace(self.plan.rate, time.time())
+        self.pace = Pace(self.plan.rate, self.clock.unix_s(), self.clock)
         self.changed = asyncio.Event()
         self.broker_is_up = False
         self.lost = np.zeros(self.fleet.count, dtype=np.bool_)
@@ -179,7 +179,7 @@ class Simulator:
     async def run(self) -> None:
         """Tick until the duration is over."""
         begun_s = self.tick * self.step_s / self.plan.rate  # more than 0 after a checkpoint
-        self.pace.start_unix_s = self.plan.started_at_s or time.time() - begun_s
+        self.pace.start_unix_s = self.plan.started_at_s or self.clock.unix_s() - begun_s
         ticks_count = self.plan.duration_s / self.step_s
         while self.tick < ticks_count:
             await self.pace.until(self.tick * self.step_s)
