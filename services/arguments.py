@@ -12,6 +12,14 @@ EpochOption = Annotated[
     str | None,
     typer.Option(help="Start of simulated time: `now` or ISO 8601 UTC. [default: the scenario's]"),
 ]
+ScenarioArgument = Annotated[
+    str | None,
+    typer.Argument(help="A scenario file or the name of a shipped one. [default: flown-2026]"),
+]
+ScenarioOption = Annotated[
+    str | None,
+    typer.Option("--scenario", "-s", help="A scenario file or the name of a shipped one."),
+]
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)?")
 
 

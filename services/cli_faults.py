@@ -1,24 +1,18 @@
 """Commands about faults: the catalogue, its plots, and orders to a running simulator."""
 
-from collections.abc import Callable, Coroutine
+import logging
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from services.arguments import Duration, parse_duration
+from services.process import log_to_stderr, run
 from services.settings import load_settings
 
-Run = Callable[[Coroutine[Any, Any, str]], str | None]
 Act = Literal["limit-compute", "inject", "heal"]
 
-
-def add_commands(app: typer.Typer, run: Run, log: Callable[[], None]) -> None:
-    """Add `send` and `faults ...` to the command line."""
-    app.command("send")(_send_with(run, log))
-    app.add_typer(faults_app, name="faults", help="The catalogue of faults: list, show, plot.")
-
-
+send_app = typer.Typer()
 faults_app = typer.Typer(no_args_is_help=True)
 
 
@@ -49,57 +43,55 @@ def faults_plot(
     typer.echo(str(plot_fault(name, out)))
 
 
-def _send_with(run: Run, log: Callable[[], None]) -> Callable[..., None]:
-    def send(
-        fleet: Annotated[str, typer.Argument(help="Name of the fleet.")],
-        target: Annotated[str, typer.Argument(help="A satellite id, a plane, or `all`.")],
-        act: Annotated[Act | None, typer.Argument(help="What to do.")] = None,
-        limit_compute: Annotated[
-            float | None, typer.Option(min=0.0, max=1.0, help="Payload power, share of its peak.")
-        ] = None,
-        fault: Annotated[str | None, typer.Option(help="Id or name of a fault.")] = None,
-        severity: Annotated[float | None, typer.Option(min=0.0, max=1.0)] = None,
-        duration: Annotated[
-            Duration | None, typer.Option(parser=parse_duration, help="Such as 10m.")
-        ] = None,
-        ramp: Annotated[
-            Duration | None, typer.Option(parser=parse_duration, help="To full severity.")
-        ] = None,
-        fraction: Annotated[
-            float | None, typer.Option(min=0.0, max=1.0, help="Share of the targets, by seed.")
-        ] = None,
-        mode: Annotated[str | None, typer.Option(help="Of faults with modes.")] = None,
-        channel: Annotated[str | None, typer.Option(help="Of sensor faults.")] = None,
-        size: Annotated[float | None, typer.Option(help="Of sensor faults.")] = None,
-    ) -> None:
-        """Send a command to satellites of a running simulator and print what it answered.
+@send_app.command()
+def send(
+    fleet: Annotated[str, typer.Argument(help="Name of the fleet.")],
+    target: Annotated[str, typer.Argument(help="A satellite id, a plane, or `all`.")],
+    act: Annotated[Act | None, typer.Argument(help="What to do.")] = None,
+    limit_compute: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Payload power, share of its peak.")
+    ] = None,
+    fault: Annotated[str | None, typer.Option(help="Id or name of a fault.")] = None,
+    severity: Annotated[float | None, typer.Option(min=0.0, max=1.0)] = None,
+    duration: Annotated[
+        Duration | None, typer.Option(parser=parse_duration, help="Such as 10m.")
+    ] = None,
+    ramp: Annotated[
+        Duration | None, typer.Option(parser=parse_duration, help="To full severity.")
+    ] = None,
+    fraction: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Share of the targets, by seed.")
+    ] = None,
+    mode: Annotated[str | None, typer.Option(help="Of faults with modes.")] = None,
+    channel: Annotated[str | None, typer.Option(help="Of sensor faults.")] = None,
+    size: Annotated[float | None, typer.Option(help="Of sensor faults.")] = None,
+) -> None:
+    """Send a command to satellites of a running simulator and print what it answered.
 
-        `twin send FLEET all inject --fault T1 --duration 10m`, `... heal --fault T1`,
-        `... --limit-compute 0.5`.
-        """
-        from services.send import send_command
+    `twin send FLEET all inject --fault T1 --duration 10m`, `... heal --fault T1`,
+    `... --limit-compute 0.5`.
+    """
+    from services.send import send_command
 
-        log()
-        chosen = _act(act, limit_compute, fault)
-        body = {
-            "command": chosen.replace("-", "_"),
-            "value": limit_compute if chosen == "limit-compute" else None,
-            "fault": fault,
-            "severity": severity,
-            "duration_s": duration,
-            "ramp_s": ramp,
-            "fraction": fraction,
-            "mode": mode,
-            "channel": channel,
-            "size": size,
-        }
-        answer = run(send_command(load_settings(), fleet, target, body))
-        if answer is not None:
-            typer.echo(answer)
-            if '"command_refused"' in answer:
-                raise typer.Exit(1)
-
-    return send
+    log_to_stderr(logging.WARNING)
+    chosen = _act(act, limit_compute, fault)
+    body = {
+        "command": chosen.replace("-", "_"),
+        "value": limit_compute if chosen == "limit-compute" else None,
+        "fault": fault,
+        "severity": severity,
+        "duration_s": duration,
+        "ramp_s": ramp,
+        "fraction": fraction,
+        "mode": mode,
+        "channel": channel,
+        "size": size,
+    }
+    answer = run(send_command(load_settings(), fleet, target, body))
+    if answer is not None:
+        typer.echo(answer)
+        if '"command_refused"' in answer:
+            raise typer.Exit(1)
 
 
 def _act(act: Act | None, limit: float | None, fault: str | None) -> Act:

@@ -4,6 +4,8 @@ import math
 import time
 from dataclasses import dataclass, replace
 
+import typer
+
 from services.arguments import parse_epoch
 from services.scenario_files import find_scenario, read_text
 from services.settings import Settings
@@ -74,3 +76,11 @@ def report_counts(opened: OpenedScenario, duration_s: float) -> dict[str, int]:
         due = len(range(shard.phase_ticks, ticks_count, shard.period_ticks))
         counts |= {ids[row]: due for row in shard.rows.tolist()}
     return counts
+
+
+def say_left_out(build: FleetBuild) -> None:
+    """Warnings, and every satellite that cannot be simulated, by name."""
+    for warning in build.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    for name, reason in build.left_out:
+        typer.echo(f"left out: {name}: {reason}", err=True)

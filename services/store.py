@@ -7,13 +7,13 @@ time stamp is the satellite's own, so writing a row twice changes nothing.
 """
 
 import logging
-from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 import aiohttp
 import orjson
 
+from services.http_peer import REQUEST_TIMEOUT_S, HttpPeer
 from services.settings import Settings
 from twin.channels import BUS_MEASUREMENT, by_name
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 Series = dict[str, list[float | int | None]]
-REQUEST_TIMEOUT_S = 20.0
 REJECTED = frozenset({400, 413, 422})
 """HTTP answers that say the rows themselves are at fault; anything else is retried."""
 
@@ -74,45 +73,23 @@ def open_store(settings: Settings) -> Store:
     raise StoreUnavailableError("no store: set TWIN_INFLUX_URL")
 
 
-class _HttpStore:
-    """An HTTP session with one time-out and one way to turn failures into our two errors."""
+class _HttpStore(HttpPeer):
+    """One way to turn failures into our two errors."""
 
     def __init__(self, url: str, headers: dict[str, str]) -> None:
-        self.url = url
-        self._headers = headers
-        self._stack = AsyncExitStack()
-
-    async def __aenter__(self) -> Self:
-        timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
-        self._session = await self._stack.enter_async_context(
-            aiohttp.ClientSession(headers=self._headers, timeout=timeout)
-        )
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._stack.aclose()
+        super().__init__(url, headers, StoreUnavailableError)
 
     async def _call(
         self, method: str, path: str, params: dict[str, str], data: bytes | None = None
     ) -> bytes:
-        try:
-            async with self._session.request(
-                method, self.url + path, params=params, data=data
-            ) as answer:
-                body = await answer.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise StoreUnavailableError(f"{self.url}: {error!r}") from None
+        answer = await self.request(method, path, params=params, data=data)
         if answer.status in REJECTED:
-            raise RejectedRowsError(f"{answer.status}: {body[:200].decode(errors='replace')}")
+            reason = answer.content[:200].decode(errors="replace")
+            raise RejectedRowsError(f"{answer.status}: {reason}")
         if answer.status >= 300:
-            text = body[:200].decode(errors="replace").strip()
+            text = answer.content[:200].decode(errors="replace").strip()
             raise StoreUnavailableError(f"{self.url}: {answer.status} {text}")
-        return body
+        return answer.content
 
 
 class InfluxStore(_HttpStore):
@@ -139,11 +116,8 @@ class InfluxStore(_HttpStore):
         LOG.info("store: InfluxDB %s, write API v%d", version, 2 if wants_v2 else 1)
 
     async def _version(self) -> str:
-        try:
-            async with self._session.get(self.url + "/ping") as answer:
-                return answer.headers.get("X-Influxdb-Version", "unknown").lstrip("v")
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise StoreUnavailableError(f"{self.url}: {error!r}") from None
+        answer = await self.request("GET", "/ping")
+        return answer.headers.get("X-Influxdb-Version", "unknown").lstrip("v")
 
     def _v2_client(self) -> "InfluxDBClientAsync":
         from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync

@@ -12,19 +12,16 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-import aiohttp
+import orjson
 
+from services.http_peer import Answer, HttpPeer
 from services.settings import Settings, load_settings
 from twin.errors import ConfigurationError, DependencyUnavailableError, Problem, TwinError
 
 LOG = logging.getLogger(__name__)
-REQUEST_TIMEOUT_S = 20.0
 TOKEN_FILE_MODE = 0o640
 SECONDS_PER_DAY = 86_400
 SHARD_DAYS = 1
@@ -34,37 +31,14 @@ ROLES = ("write", "read")
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Answer:
-    """Status and body of a reply; the body is empty where there was none or it was not JSON."""
-
-    status: int
-    body: Json
-    headers: Mapping[str, str]
-
-
-class Operator:
+class Operator(HttpPeer):
     """A session that acts as the store's operator."""
 
     def __init__(self, settings: Settings) -> None:
         if not settings.influx_url:
             raise _wrong("TWIN_INFLUX_URL", "not set")
-        self.url, self.settings = settings.influx_url, settings
-        self._stack = AsyncExitStack()
-
-    async def __aenter__(self) -> Self:
-        timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
-        session = aiohttp.ClientSession(timeout=timeout)
-        self._session = await self._stack.enter_async_context(session)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._stack.aclose()
+        super().__init__(settings.influx_url, {}, _no_answer)
+        self.settings = settings
 
     async def ask(
         self,
@@ -80,17 +54,9 @@ class Operator:
             self.settings.influx_token.get_secret_value() if self.settings.influx_token else ""
         )
         headers = {"Authorization": f"Token {secret}"} if secret else {}
-        try:
-            async with self._session.request(
-                method, self.url + path, params=params, json=body, headers=headers
-            ) as reply:
-                is_json = reply.content_type == "application/json"
-                content = await reply.json() if is_json else {}
-                answer = Answer(reply.status, content, dict(reply.headers))
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise DependencyUnavailableError(f"store {self.url}: {error!r}") from None
+        answer = await self.request(method, path, params=params, json=body, headers=headers)
         if answer.status >= 500:
-            raise DependencyUnavailableError(f"store {self.url}{path}: HTTP {answer.status}")
+            raise _no_answer(f"{self.url}{path}: HTTP {answer.status}")
         return answer
 
     async def must(self, method: str, path: str, **request: Any) -> Json:
@@ -99,9 +65,20 @@ class Operator:
         if answer.status in {401, 403}:
             raise _wrong("TWIN_INFLUX_TOKEN_FILE", f"the store refuses this token for {path}")
         if answer.status >= 300:
-            reason = answer.body.get("message", answer.body)
+            found = _json(answer)
+            reason = found.get("message", found)
             raise _wrong("TWIN_INFLUX_URL", f"{method} {path}: HTTP {answer.status} {reason}")
-        return answer.body
+        return _json(answer)
+
+
+def _json(answer: Answer) -> Json:
+    """The body; empty where there was none or it was not JSON."""
+    found = orjson.loads(answer.content) if answer.is_json and answer.content else {}
+    return found if isinstance(found, dict) else {}
+
+
+def _no_answer(message: str) -> DependencyUnavailableError:
+    return DependencyUnavailableError(f"store {message}")
 
 
 def _wrong(setting: str, message: str) -> ConfigurationError:
@@ -147,7 +124,7 @@ async def _bucket(operator: Operator, retention_days: int) -> Json:
     found = await operator.ask("GET", "/api/v2/orgs", params={"org": org})
     if found.status in {401, 403}:
         raise _wrong("TWIN_INFLUX_TOKEN_FILE", "the store refuses this token")
-    orgs = found.body.get("orgs", [])
+    orgs = _json(found).get("orgs", [])
     if not orgs:
         raise _wrong("TWIN_INFLUX_ORG", f"the store has no organisation {org!r}")
     rules = [

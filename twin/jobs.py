@@ -11,10 +11,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from twin.constants import SPEED_OF_LIGHT_M_S
-from twin.latency import HOP_SWITCH_S, link_parts
 from twin.power import LOAD_SHED, SAFE
 from twin.state import BoolArray, Environment, Fleet, FleetState, FloatArray, IntArray
+from twin.training_groups import any_member, group_exchange, is_member, slowest_member
 from twin.workload import QUEUE_LIMIT_S, WorkDemand, diurnal_frac, dynamic_power_w, planned_frac
 
 PATIENCE_S: Final = (
@@ -140,21 +139,6 @@ def text_frac(fleet: Fleet, state: FleetState) -> FloatArray:
     return state.tenant_rate_frac @ (1.0 - fleet.tenants.mask(product="image"))
 
 
-def exchange_s(
-    members: FloatArray, gradient_byte: float, rate_bit_s: FloatArray, range_m: FloatArray
-) -> FloatArray:
-    """Time of one gradient exchange [s], any shape: ring all-reduce over the slowest link.
-
-    t = 2 (N - 1) / N * 8 B / R + 2 (N - 1) (d / c + 0.2 ms): bandwidth-optimal (Patarasuk &
-    Yuan 2009, J. Parallel Distrib. Comput. 69, 117-124). 0 for one member; inf without a rate.
-    """
-    others = members - 1.0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        data_s = 2.0 * others / members * 8.0 * gradient_byte / rate_bit_s
-    turns_s = 2.0 * others * (range_m / SPEED_OF_LIGHT_M_S + HOP_SWITCH_S)
-    return np.where(others > 0.0, data_s + turns_s, 0.0)
-
-
 def _summed(tenants: dict[str, FloatArray], total_frac: FloatArray) -> dict[str, FloatArray]:
     """The satellite's own fields: sums over tenants; the oldest checkpoint stands for all."""
     names = ("queue_s", "offered_s", "delivered_s", "lost_s", "refused_s")
@@ -183,8 +167,8 @@ def _after_losses(
             delivered_s[:, k] -= again_s
             queue_s[:, k] += again_s
             continue
-        overhead[:, k], cut = _exchange(state, fleet, k)
-        stopped = _any_member(down | killed | cut, fleet, k)
+        overhead[:, k], cut = group_exchange(state, fleet, k)
+        stopped = any_member(down | killed | cut, fleet, k)
         undone_s = np.minimum(at_risk_s[:, k], delivered_s[:, k]) * stopped
         delivered_s[:, k] -= undone_s
         lost_s[:, k] += undone_s
@@ -245,7 +229,7 @@ def _rerouted(wish: TenantWish, state: FleetState, fleet: Fleet, down: BoolArray
     usable = np.isfinite(state.link_range_m) & (fleet.neighbour_index >= 0)
     usable &= down[far] & ~down[:, np.newaxis]
     for k in inference.tolist():
-        group, member = fleet.tenant_group_index[:, k], _member(fleet, k)
+        group, member = fleet.tenant_group_index[:, k], is_member(fleet, k)
         to = usable & (group[far] == group[:, np.newaxis]) & member[:, np.newaxis]
         ways = np.bincount(far[to], minlength=down.size)
         leaves = ways > 0
@@ -281,7 +265,7 @@ def _served_frac(
             extra = wish.overhead[:, k]
             pace = np.where(np.isfinite(extra), free / (1.0 + free * extra), 0.0)
             pace = np.minimum(np.minimum(wanted[:, k], pace), np.maximum(power_left, 0.0))
-            pace = _slowest_member(pace * (wish.restart_s[:, k] <= 0.0), fleet, k)
+            pace = slowest_member(pace * (wish.restart_s[:, k] <= 0.0), fleet, k)
             finite = np.where(np.isfinite(extra), extra, 0.0)
             time_left = time_left - pace / np.maximum(1.0 - pace * finite, _NO_RATE)
         else:
@@ -292,53 +276,3 @@ def _served_frac(
         power_left = power_left - pace
         rate[:, k] = pace
     return rate
-
-
-def _exchange(state: FleetState, fleet: Fleet, k: int) -> tuple[FloatArray, BoolArray]:
-    """Exchange over computing of a step for each satellite, (n,), and who is cut off, (n,)."""
-    assert fleet.tenant_group_index is not None
-    tenant, group = fleet.tenants.tenants[k], fleet.tenant_group_index[:, k]
-    member = _member(fleet, k)
-    size = np.bincount(group[member], minlength=int(group.max()) + 1).astype(np.float64)
-    if size.max() <= 1.0:
-        return np.zeros(group.size), np.zeros(group.size, dtype=np.bool_)
-    far = np.maximum(fleet.neighbour_index, 0)
-    inside = (fleet.neighbour_index >= 0) & (group[far] == group[:, np.newaxis])
-    inside &= member[:, np.newaxis] & member[far]
-    range_m = np.where(inside, state.link_range_m, np.nan)
-    up = np.isfinite(range_m)
-    slowest = np.full(size.size, np.inf)
-    np.minimum.at(slowest, group[member], fleet.params.link_rate_bit_s[member])
-    longest = np.zeros(size.size)
-    np.maximum.at(longest, group, np.where(up, range_m, 0.0).max(axis=1))
-    spent_s = exchange_s(np.maximum(size, 1.0), tenant.gradient_byte, slowest, longest)
-    whole = up.any(axis=1) | (size[group] <= 1.0)
-    if not np.array_equal(up, inside):  # some link is down: is any group in pieces?
-        label = link_parts(range_m, fleet.neighbour_index)
-        least, most = np.full(size.size, group.size), np.zeros(size.size, dtype=np.int64)
-        np.minimum.at(least, group[member], label[member])
-        np.maximum.at(most, group[member], label[member])
-        whole &= (least >= most)[group]
-    return spent_s[group] / tenant.step_compute_s, member & ~whole
-
-
-def _member(fleet: Fleet, k: int) -> BoolArray:
-    assert fleet.tenant_share_frac is not None
-    return np.asarray(fleet.tenant_share_frac[:, k] > 0.0)
-
-
-def _any_member(flag: BoolArray, fleet: Fleet, k: int) -> BoolArray:
-    """True for every member of a group in which any member is flagged, (n,)."""
-    assert fleet.tenant_group_index is not None
-    group, member = fleet.tenant_group_index[:, k], _member(fleet, k)
-    hit = np.bincount(group[flag & member], minlength=int(group.max()) + 1) > 0
-    return np.asarray(hit[group] & member)
-
-
-def _slowest_member(pace: FloatArray, fleet: Fleet, k: int) -> FloatArray:
-    """The least pace of the group for each of its members, (n,); 0 elsewhere."""
-    assert fleet.tenant_group_index is not None
-    group, member = fleet.tenant_group_index[:, k], _member(fleet, k)
-    least = np.full(int(group.max()) + 1, np.inf)
-    np.minimum.at(least, group[member], pace[member])
-    return np.where(member, least[group], 0.0)

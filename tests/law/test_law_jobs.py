@@ -17,6 +17,7 @@ from twin.shards import fleet_part
 from twin.state import Environment, Fleet, FleetState
 from twin.step import initial_state, step
 from twin.tenants import Tenant, TenantPlan, group_numbers
+from twin.training_groups import exchange_s
 
 SEED = 3
 PLANE = 6
@@ -154,9 +155,9 @@ def test_law_a_cut_link_to_a_member_stops_the_job() -> None:
 def test_val_the_exchange_is_the_ring_all_reduce() -> None:
     # 8 members, 16 GB, 9.6 and 0.1 Tbit/s, no distance: 2 * 7/8 * 128 Gbit / R, 14 turns.
     for rate, data_s in ((9.6e12, 0.02333), (0.1e12, 2.24)):
-        found = jobs.exchange_s(np.array(8.0), 16e9, np.array(rate), np.array(0.0))
+        found = exchange_s(np.array(8.0), 16e9, np.array(rate), np.array(0.0))
         assert float(found) == pytest.approx(data_s + 14 * 2e-4, rel=1e-3)
-    assert float(jobs.exchange_s(np.array(1.0), 16e9, np.array(0.0), np.array(0.0))) == 0.0
+    assert float(exchange_s(np.array(1.0), 16e9, np.array(0.0), np.array(0.0))) == 0.0
 
 
 def test_val_training_slows_when_the_links_fall_from_9600_to_100_gbit() -> None:

@@ -10,7 +10,7 @@ from sgp4.exporter import export_tle
 from services.scenario_files import list_scenarios, load_and_build, read_text
 from twin.constellations import satrecs, walker
 from twin.errors import ConfigurationError
-from twin.fleet_build import positions_at
+from twin.fleet_members import positions_at
 from twin.scenario import FleetBuild, Scenario, build_fleet, load_scenario
 
 NOW_UNIX_S = 1_795_219_200.0  # 2026-11-21T00:00:00Z

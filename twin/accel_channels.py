@@ -1,0 +1,90 @@
+"""Channels of single accelerators: temperatures, clocks, power, error counters.
+
+A satellite's accelerators share one mean die in the heat network; here each gets its own place
+around that mean, fixed by its key.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from twin.ageing import clock_margin_frac
+from twin.constants import CELSIUS_ZERO_K
+from twin.heat_network import DIE, PLATE
+from twin.noise import derived_keys, normal
+from twin.state import Fleet, FleetParams, FleetState, FloatArray, IntArray, KeyArray
+from twin.upsets import accelerator_rows
+
+MEMORY_LEAD_K: Final = 8.0  # HBM above the die at full load (assumption; physics.md 4.4)
+DIE_SPREAD_FRAC: Final = 0.05  # part-to-part spread of the rise over the plate (assumption)
+REASON_POWER_CAP: Final = 0x4  # DCGM clock event reasons, fleets.md 5.2 (S45)
+REASON_THERMAL: Final = 0x20
+
+
+def accelerator_values(
+    accelerators: IntArray, fleet: Fleet, state: FleetState
+) -> tuple[dict[str, FloatArray], KeyArray]:
+    """Values (r,) of every accelerator channel, and the keys (r,) of the flattened accelerators."""
+    layout = accelerator_rows(fleet.params.accel_count)
+    sat = layout.owner[accelerators]
+    keys = derived_keys(fleet.satellite_key[sat], accelerators - layout.first[sat])
+    params, down_s = fleet.params, state.accel_down_s[accelerators]
+    is_up = (down_s <= 0.0) & (state.compute_power_w[sat] > 0.0)
+    util = state.utilisation_frac[sat] * is_up
+    idle_w, limit_w = params.accel_idle_w[sat], params.accel_power_limit_w[sat]
+    die_c = _die_temp_k(keys, sat, state) - CELSIUS_ZERO_K
+    uecc = state.accel_uecc_count[accelerators].astype(np.float64)
+    values: dict[str, FloatArray] = {
+        "accel_temp_c": die_c,
+        "accel_mem_temp_c": die_c + MEMORY_LEAD_K * util,
+        "accel_power_w": (idle_w + (limit_w - idle_w) * util) * is_up,
+        "accel_clock_mhz": params.accel_clock_hz[sat]
+        / 1e6
+        * state.throttle_frac[sat]
+        * is_up
+        * clock_margin_frac(state.dose_rad[sat]),
+        "accel_util_pct": 100.0 * util,
+        "accel_energy_mj": 1e3 * state.accel_energy_j[accelerators],
+        "accel_ecc_sbe_count": state.accel_cecc_count[accelerators].astype(np.float64),
+        "accel_ecc_dbe_count": uecc,
+        "accel_remapped_rows_count": uecc,
+        "accel_error_code": state.accel_xid[accelerators].astype(np.float64),
+        "accel_throttle_reasons": _throttle_reasons(sat, util, state, params),
+        "accel_state": np.where(np.isinf(down_s), 2.0, (down_s > 0.0).astype(np.float64)),
+    }
+    return values, keys
+
+
+def _die_temp_k(keys: KeyArray, sat: IntArray, state: FleetState) -> FloatArray:
+    """Die temperature of single accelerators [K]: the mean die's rise over the plate, spread.
+
+    Mounting and silicon differ from part to part by a fixed share of the rise; the share is
+    drawn once per accelerator from its key.
+    """
+    plate_k = state.node_temp_k[sat, PLATE]
+    spread = np.clip(normal(0, "die_spread", keys, 0), -2.0, 2.0)
+    rise_k = state.node_temp_k[sat, DIE] - plate_k
+    die_k: FloatArray = plate_k + rise_k * (1.0 + DIE_SPREAD_FRAC * spread)
+    return die_k
+
+
+def hottest_die_temp_k(rows: IntArray, fleet: Fleet, state: FleetState) -> FloatArray:
+    """Hottest accelerator of each satellite [K], (r,); the mean die where there is none."""
+    counts = fleet.params.accel_count[rows]
+    sat = np.repeat(rows, counts)
+    index = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    single_k = _die_temp_k(derived_keys(fleet.satellite_key[sat], index), sat, state)
+    hottest_k: FloatArray = state.node_temp_k[rows, DIE].copy()
+    hottest_k[counts > 0] = -np.inf
+    np.maximum.at(hottest_k, np.repeat(np.arange(len(rows)), counts), single_k)
+    return hottest_k
+
+
+def _throttle_reasons(
+    sat: IntArray, util: FloatArray, state: FleetState, params: FleetParams
+) -> FloatArray:
+    """Bit mask of DCGM: heat holds the clock down; the power mode caps a busy part."""
+    hot = state.throttle_frac[sat] < 1.0
+    capped = (util > 0.0) & (state.mode[sat] > 0)
+    capped &= state.compute_power_w[sat] < params.compute_peak_w[sat]
+    return REASON_THERMAL * hot.astype(np.float64) + REASON_POWER_CAP * capped.astype(np.float64)
