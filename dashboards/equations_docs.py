@@ -1,7 +1,11 @@
 """docs/equations.md: the physics of the twin as a page, from its own docstrings.
 
-A docstring is cut into sentences; each goes under equation, validity, source, stated error or
-notes by what it says. Measured errors come from tests/golden/errors.json, units from names.
+What is on the page follows from the code: a public function of a physics module is an equation
+when it gives numbers (float, FloatArray or a tuple of them) or when its docstring states a
+formula, and a class when its docstring has a source. All others keep books. An equation without
+units, validity or a source that a reader can look up fails the generation. A docstring is cut into
+sentences; each goes under equation, validity, source, stated error or notes by what it says.
+Measured errors come from tests/golden/errors.json, units from names.
 """
 
 import ast
@@ -10,7 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,7 +47,9 @@ UNITS: Final = {
     "m2": "m2", "kg": "kg", "pa": "Pa", "min": "min", "w": "W", "j": "J", "k": "K",
     "c": "C-rate or deg C", "a": "A", "v": "V", "m": "m", "s": "s", "h": "h",
     "au": "AU", "kw": "kW", "kwh": "kWh", "hours": "h", "byte": "byte", "usd_per_kg": "USD/kg",
-    "year": "yr", "usd": "USD",
+    "year": "yr", "usd": "USD", "cosine": "1", "sine": "1", "cos": "1", "sin": "1", "gain": "1",
+    "growth": "1", "inverse_l": "1", "days": "d", "rad_min": "rad/min", "t_per_year": "t/yr",
+    "usd_per_kw_year": "USD/(kW yr)",
 }  # fmt: skip
 """Unit of a quantity by the end of its name."""
 
@@ -57,6 +63,8 @@ class Entry:
     summary: str
     inputs: list[tuple[str, str]]
     parts: dict[str, list[str]] = field(default_factory=dict)
+    lacking: list[str] = field(default_factory=list)
+    result: str = ""  # unit, where the name has it
 
 
 def unit_of(name: str) -> str:
@@ -69,14 +77,24 @@ def unit_of(name: str) -> str:
     return ""
 
 
+class EquationError(ValueError):
+    """Equations that lack units, validity or a source, one line each."""
+
+
 def equations_page() -> str:
-    """The whole page."""
+    """The whole page. Raises EquationError for equations that lack what a reader needs."""
     errors = _errors()
     sections = [
-        (title, [entry for module in modules for entry in _entries(module)])
+        (title, [entry for module in modules for entry in module_equations(module)])
         for title, modules in SECTIONS
     ]
-    lines = [_HEAD]
+    lacking = [line for _, entries in sections for entry in entries for line in entry.lacking]
+    if lacking:
+        raise EquationError("\n".join(lacking))
+    shown = [f"twin.{entry.module}.{entry.name}" for _, entries in sections for entry in entries]
+    measured = sum(name in errors for name in shown)
+    head = _HEAD.format(count=len(shown), measured=measured)
+    lines = [head]
     for title, entries in sections:
         lines += ["", f"**{title}**", ""]
         lines += [
@@ -95,6 +113,12 @@ _HEAD: Final = """# Equations
 Generated from the docstrings of `twin/` by `make generate`; edit those, not this page. Measured
 errors are those of `tests/golden/errors.json`, found by `make golden` against tools that are not
 ours. Units are SI and stand at the end of every name; (n,) is one number per satellite.
+
+{count} equations, each with its validity and source; {measured} of them with an error measured
+against an outside reference. An input in capital letters is a set of fields whose names carry
+their units (`twin/state.py`); a result without a unit beside it has it in the first line. "Closed
+form" and "by definition" are sources that need no other; "assumption" stands beside a constant of
+the module that it names, with its reason.
 """
 
 
@@ -106,69 +130,99 @@ def _errors() -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _entries(module: str) -> Iterator[Entry]:
-    path = ROOT / "twin" / f"{module}.py"
-    if not path.exists():
-        return
-    for node in ast.parse(path.read_text("utf-8")).body:
+def module_equations(module: str) -> Iterator[Entry]:
+    """Equations of a module of `twin/`, in its order."""
+    yield from equations_of(module, (ROOT / "twin" / f"{module}.py").read_text("utf-8"))
+
+
+def equations_of(module: str, source: str) -> Iterator[Entry]:
+    """Equations of a module's text, each with what it lacks."""
+    for node in ast.parse(source).body:
         if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"):
             continue
-        text = ast.get_docstring(node)
-        if not text:
-            continue
-        if isinstance(node, ast.FunctionDef):
-            if _is_numeric(node):
-                arguments = [*node.args.args, *node.args.kwonlyargs]
-                inputs = [(one.arg, _input_unit(one)) for one in arguments]
-                yield _entry(module, node.name, text, inputs)
-        elif node.name == "Orbits":
-            yield _entry(module, node.name, text, [])
+        entry = _entry(module, node)
+        gives = ast.unparse(node.returns or ast.Constant(None)) if _is_function(node) else ""
+        numbers = bool(_NUMBERS.fullmatch(gives))
+        stated = "Equation" if _is_function(node) else "Source"
+        if numbers or stated in entry.parts:
+            entry.lacking = [f"twin/{module}.py: {node.name}: {one}" for one in _lacks(entry)]
+            if numbers and not unit_of(node.name) and "[" not in entry.summary:
+                entry.lacking.append(f"twin/{module}.py: {node.name}: no unit of the result")
+            yield entry
 
 
-def _is_numeric(node: ast.FunctionDef) -> bool:
-    arguments = [*node.args.args, *node.args.kwonlyargs]
-    taken = " ".join(ast.unparse(one.annotation) for one in arguments if one.annotation)
-    given = ast.unparse(node.returns) if node.returns else ""
-    return bool(re.search(r"Array|float|Environment|State|Params|Point", taken)) and given != "None"
+_NUMBERS: Final = re.compile(
+    r"(tuple\[)?(float|FloatArray)((, |\s\|\s)(float|FloatArray|\.\.\.))*\]?"
+)
+_RESOLVABLE: Final = re.compile(
+    r"\b(1[6-9]|20)\d\d\b|arXiv:|doi:|by definition|closed form|assumption|law\b"
+)
+_PRIVATE: Final = re.compile(r"\b\w+\.md\b|\bS\d\d\b")
 
 
-def _input_unit(argument: ast.arg) -> str:
+def _is_function(node: ast.stmt) -> TypeGuard[ast.FunctionDef]:
+    return isinstance(node, ast.FunctionDef)
+
+
+def _lacks(entry: Entry) -> Iterator[str]:
+    if "Validity" not in entry.parts:
+        yield "no validity"
+    source = " ".join(entry.parts.get("Source", []))
+    if not source:
+        yield "no source"
+    elif _PRIVATE.search(source) or not _RESOLVABLE.search(source):
+        yield f"a source that cannot be looked up: {source}"
+    for name, unit in entry.inputs:
+        if not unit:
+            yield f"no unit of {name}"
+
+
+def _input_unit(argument: ast.arg, text: str) -> str:
+    """By the name, else as the docstring has it (`name` [unit]), else the kind of no number."""
     kind = ast.unparse(argument.annotation) if argument.annotation else ""
-    return unit_of(argument.arg) or kind
+    said = re.search(rf"`{argument.arg}` \[([^\]]+)\]", text)
+    unit = unit_of(argument.arg) or (said[1] if said else "")
+    return unit or ("" if re.search(r"\bfloat\b|FloatArray", kind) else kind)
 
 
-_CITATION: Final = r"[A-Z][\w-]+(?: (?:& [A-Z]\w+|et al\.))? \(?(?:19|20)\d\d\)?(?:,[^);:.]*)?"
-
-
-def _entry(module: str, name: str, text: str, inputs: list[tuple[str, str]]) -> Entry:
+def _entry(module: str, node: ast.FunctionDef | ast.ClassDef) -> Entry:
+    text = ast.get_docstring(node) or ""
     head, _, body = text.partition("\n\n")
     head, *more = re.split(r"(?<=[.:]) (?=[A-Z])", " ".join(head.split()), maxsplit=1)
-    entry = Entry(module, name, head.rstrip(".:"), inputs)
+    arguments = [*node.args.args, *node.args.kwonlyargs] if _is_function(node) else []
+    inputs = [(one.arg, _input_unit(one, text)) for one in arguments]
+    entry = Entry(module, node.name, head.rstrip(".:"), inputs, result=unit_of(node.name))
     for paragraph in [*more, *body.split("\n\n")]:
         for sentence in _sentences(paragraph):
             entry.parts.setdefault(_kind(sentence), []).append(sentence)
-    if "Source" not in entry.parts:
-        cited = re.findall(_CITATION, " ".join(text.split()))
-        beside = f"by definition, or beside the constants of `twin/{module}.py`"
-        entry.parts["Source"] = [("; ".join(dict.fromkeys(cited)) or beside) + "."]
     return entry
 
 
 def _sentences(paragraph: str) -> list[str]:
     text = " ".join(paragraph.split())
-    # Not after an abbreviation or an initial.
-    cuts = r"(?<![^0-9\s] [A-Z]\.)(?<!e\.g\.)(?<!i\.e\.)(?<!al\.)(?<!cf\.)(?<=[.])\s+(?=[A-Za-z(])"
-    return [part for part in re.split(cuts, text) if part]
+    found: list[str] = []
+    # What follows a label belongs to it: journals abbreviate.
+    for part in re.split(r"(?<=[.;:]) (?=(?:Source|Validity):)", text):
+        if part.startswith(("Source:", "Validity:")):
+            found.append(part)
+        else:
+            found += [one for one in re.split(_CUTS, part) if one]
+    return found
+
+
+# Not after an abbreviation or an initial.
+_CUTS: Final = (
+    r"(?<![^0-9\s] [A-Z]\.)(?<!e\.g\.)(?<!i\.e\.)(?<!al\.)(?<!cf\.)(?<=[.])\s+(?=[A-Za-z(])"
+)
 
 
 _KINDS: Final = (
-    ("Source", r"Sources?\b|[A-Z][a-z]+ (&|et al)"),
+    ("Source", r"Sources?\b"),
     ("Validity", r"(Validity|Valid|Not valid)\b"),
     ("Error as stated", r"(Error|Against|Orbit means)\b"),
     ("Raises", r"Raises\b"),
     ("Notes", r"Inputs?\b"),
     ("Equation", r".*[A-Za-z0-9)\]'+*] (=|<=|>=|~) "),
-    ("Source", r".*\([^)]*\b(19|20)\d\d\b[^)]*\)"),
 )
 
 
@@ -182,7 +236,8 @@ def _rendered(entry: Entry, errors: list[dict[str, Any]]) -> list[str]:
         lines += ["", "```text", *_formulas(entry.parts["Equation"]), "```"]
     if entry.inputs:
         listed = ", ".join(f"`{name}` [{unit}]" for name, unit in entry.inputs)
-        lines += ["", f"- Inputs: {listed}"]
+        result = f"; result [{entry.result}]" if entry.result else ""
+        lines += ["", f"- Inputs: {listed}{result}"]
     else:
         lines += [""]
     for kind in ("Validity", "Source", "Error as stated", "Raises", "Notes"):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dashboards import build
 from dashboards.channel_docs import channels_page
-from dashboards.equations_docs import equations_page
+from dashboards.equations_docs import EquationError, equations_page
 from services.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,7 +38,11 @@ def main() -> int:
     check = "--check" in sys.argv[1:]
     stale = build.main(["--check"] if check else [])
     for name, page in PAGES.items():
-        path, text = ROOT / name, page()
+        try:
+            path, text = ROOT / name, page()
+        except EquationError as error:
+            print(f"{name}:\n{error}", file=sys.stderr)
+            return 1
         if not check:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")

@@ -15,9 +15,9 @@ from twin.noise import derived_keys, normal
 from twin.state import Fleet, FleetParams, FleetState, FloatArray, IntArray, KeyArray
 from twin.upsets import accelerator_rows
 
-MEMORY_LEAD_K: Final = 8.0  # HBM above the die at full load (assumption; physics.md 4.4)
+MEMORY_LEAD_K: Final = 8.0  # HBM above the die at full load (assumption)
 DIE_SPREAD_FRAC: Final = 0.05  # part-to-part spread of the rise over the plate (assumption)
-REASON_POWER_CAP: Final = 0x4  # DCGM clock event reasons, fleets.md 5.2 (S45)
+REASON_POWER_CAP: Final = 0x4  # clock event reasons of NVIDIA DCGM
 REASON_THERMAL: Final = 0x20
 
 

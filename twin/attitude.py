@@ -13,7 +13,7 @@ from twin.state import Environment, FloatArray
 SPIN_UP_S: Final = 20.0  # a vent or a wheel at its limit against the body's inertia; assumption
 DETUMBLE_S: Final = 300.0  # wheels and magnetic torquers brake; minutes to hours; assumption
 REPOINT_S: Final = 120.0  # back to the Sun once captured; assumption
-CAPTURE_RATE_RAD_S: Final = float(np.deg2rad(0.1))  # wheels take over; fleets.md 5.3 warning
+CAPTURE_RATE_RAD_S: Final = float(np.deg2rad(0.1))  # wheels take over; assumption
 STILL_RAD: Final = 1e-6  # below this the body counts as pointed
 
 
@@ -37,6 +37,10 @@ def next_attitude(before: Attitude, tumble_rate_rad_s: FloatArray, step_s: float
     w' = (w_t - w) / tau with w_t the rate that the torque leads to, tau 20 s while it acts and
     300 s while control brakes; the angle is its integral. Below 0.1 deg/s without a torque the
     error decays over 120 s. Validity: one axis, no gyroscopic coupling.
+
+    Source: Wertz 1978, Spacecraft Attitude Determination and Control, section 16.2 (single
+    axis), first-order response; time constants are assumptions, beside them in
+    `twin/attitude.py`.
     """
     driven = tumble_rate_rad_s > 0.0
     tau_s = np.where(driven, SPIN_UP_S, DETUMBLE_S)
@@ -56,7 +60,11 @@ def next_attitude(before: Attitude, tumble_rate_rad_s: FloatArray, step_s: float
 
 
 def total_error_rad(sun_error_rad: FloatArray, slew_error_rad: FloatArray) -> FloatArray:
-    """Angle between the Sun attitude and the body [rad], (n,), of two turns about crossed axes."""
+    """Angle between the Sun attitude and the body [rad], (n,), of two turns about crossed axes.
+
+    Validity: two turns about axes at right angles.
+    Source: closed form: cos e = cos a cos b (spherical Pythagoras).
+    """
     crossed = np.arccos(np.clip(np.cos(sun_error_rad) * np.cos(slew_error_rad), -1.0, 1.0))
     return np.where(slew_error_rad == 0.0, np.abs(sun_error_rad), crossed)
 
@@ -69,6 +77,9 @@ def stuck_drive_cos(
     The wing stays where it was in the orbit's frame, while the Sun goes round in it:
     cos = sin2(beta) + cos2(beta) cos(n t), n the mean motion, t the time since it stuck;
     dark from behind. A dawn-dusk orbit hardly notices, a noon orbit loses two thirds.
+
+    Validity: circular orbits, `stuck_s` since the drive stopped.
+    Source: closed form: projection of the Sun on a normal that turns with the orbit's frame.
     """
     x_m, y_m, z_m = environment.position_teme_m.T
     radius_m = np.sqrt(x_m * x_m + y_m * y_m + z_m * z_m)

@@ -24,9 +24,7 @@ _CELL_AREA_V: Final = np.concatenate(
 )
 CELL_MEAN_V: Final = float(_CELL_AREA_V[-1])
 CELL_CHARGE_LIMIT_V: Final = 4.20  # end-of-charge voltage of the same class; confidence: memory
-CHARGE_MIN_TEMP_K: Final = (
-    CELSIUS_ZERO_K  # lithium plates below 0 C; physics.md 4.3, usual practice
-)
+CHARGE_MIN_TEMP_K: Final = CELSIUS_ZERO_K  # lithium plates below 0 C; usual practice
 FULL_SOC_FRAC: Final = 0.98  # counts as "full" for the depth of discharge; confidence: assumption
 _MIN_RESISTANCE_OHM: Final = 1e-9  # keeps the quotients finite when a preset says 0
 
@@ -49,19 +47,31 @@ def cell_open_circuit_v(soc_frac: FloatArray) -> FloatArray:
     """Open-circuit voltage of one cell [V] against state of charge [0-1], (n,) in, (n,) out.
 
     Piecewise linear in ten segments; monotone; arguments are taken inside [0, 1].
+
+    Validity: 25 C, no hysteresis; within 0.03 V of the class.
+    Source: shape of published NCA 18650 curves (Panasonic NCR18650B data sheet, 2012);
+    confidence: memory.
     """
     position, segment = _segment(soc_frac)
     return _CELL_OCV_V[segment] + (position - segment) * _CELL_SLOPE_V[segment]
 
 
 def capacity_a_s(params: FleetParams) -> FloatArray:
-    """Charge capacity of the string [A s], (n,): nominal energy over mean open-circuit voltage."""
+    """Charge capacity of the string [A s], (n,): nominal energy over mean open-circuit voltage.
+
+    Validity: new batteries; ageing scales the energy.
+    Source: by definition: Q = E / mean U.
+    """
     cells_count = np.maximum(params.battery_cells_in_series_count, 1.0)
     return params.battery_capacity_j / (CELL_MEAN_V * cells_count)
 
 
 def stored_j(soc_frac: FloatArray, params: FleetParams) -> FloatArray:
-    """Chemical energy above empty [J], (n,): E(z) = Q * integral of U from 0 to z (exact)."""
+    """Chemical energy above empty [J], (n,): E(z) = Q * integral of U from 0 to z (exact).
+
+    Validity: charge within [0, 1].
+    Source: closed form: E(z) = Q integral of U, exact for the piecewise linear U.
+    """
     return params.battery_capacity_j * _area_v(soc_frac) / CELL_MEAN_V
 
 
@@ -69,6 +79,9 @@ def soc_of_stored_frac(energy_j: FloatArray, params: FleetParams) -> FloatArray:
     """State of charge [0-1] at a stored energy [J], (n,) each: the inverse of `stored_j`.
 
     Interpolated in a table of 201 charges; error below 1e-4. 1 where there is no battery.
+
+    Validity: energies between empty and full.
+    Source: closed form: the inverse of `stored_j`, from a table.
     """
     capacity_j = params.battery_capacity_j
     share_frac = energy_j / np.maximum(capacity_j, 1e-30)
@@ -77,7 +90,12 @@ def soc_of_stored_frac(energy_j: FloatArray, params: FleetParams) -> FloatArray:
 
 
 def discharge_limit_w(soc_frac: FloatArray, params: FleetParams) -> FloatArray:
-    """Largest power at the terminals within the C-rate and the matched load [W], (n,)."""
+    """Largest power at the terminals within the C-rate and the matched load [W], (n,).
+
+    Validity: one tick; temperature is not in R.
+    Source: closed form: P = I (U - I R) at the C-rate, at most U^2 / (4 R) (matched load; Plett
+    2015, chapter 2).
+    """
     open_v = string_open_circuit_v(soc_frac, params)
     resistance_ohm = np.maximum(params.battery_resistance_ohm, _MIN_RESISTANCE_OHM)
     limit_a = _rate_limit_a(params, params.battery_discharge_limit_c)
@@ -147,7 +165,11 @@ def battery_flow(
 
 
 def string_open_circuit_v(soc_frac: FloatArray, params: FleetParams) -> FloatArray:
-    """Open-circuit voltage of the string [V], (n,): that of one cell times cells in series."""
+    """Open-circuit voltage of the string [V], (n,): that of one cell times cells in series.
+
+    Validity: balanced cells.
+    Source: by definition: U = n U_cell.
+    """
     return cell_open_circuit_v(soc_frac) * np.maximum(params.battery_cells_in_series_count, 1.0)
 
 

@@ -52,7 +52,11 @@ class ClosedCycles(NamedTuple):
 
 
 def no_reversals_frac(soc_frac: FloatArray) -> FloatArray:
-    """Open reversals before any sample but the first [0-1], (n, REVERSALS): the first is one."""
+    """Open reversals before any sample but the first [0-1], (n, REVERSALS): the first is one.
+
+    Validity: the start of a history.
+    Source: by definition: ASTM E1049-85 (2017), 5.4.4, starting point.
+    """
     open_frac = np.full((soc_frac.size, REVERSALS), np.nan)
     open_frac[:, 0] = soc_frac
     return open_frac
@@ -69,6 +73,9 @@ def count_cycles(
     start of the history and as one otherwise. Equal to the reference count (package rainflow)
     while no more than REVERSALS reversals stay open; beyond that the oldest range closes early
     as half a cycle, as it would at the end of the history.
+
+    Validity: histories with no more than REVERSALS open reversals are exact.
+    Source: ASTM E1049-85 (2017), 5.4.4.
     """
     course = extreme_frac - reversal_frac[:, 0]  # positive while the charge rises
     step = soc_frac - extreme_frac
@@ -102,6 +109,9 @@ def cycle_stress(depth_frac: FloatArray) -> FloatArray:
     """Life used by one whole cycle of this depth at 50 % charge and 25 C [1], any shape.
 
     S_d = 1 / (k1 d^k2 + k3); Xu et al. 2016, eq. 24. Depth 0-1; 0 uses nothing.
+
+    Validity: depths of 0-1, lithium manganese oxide cells as fitted.
+    Source: Xu et al. 2016, IEEE Trans. Smart Grid 9, 1131, eq. 24.
     """
     depth = np.maximum(depth_frac, 1e-9)
     return np.asarray(1.0 / (DEPTH_K1 * depth**DEPTH_K2 + DEPTH_K3))
@@ -112,6 +122,8 @@ def state_stress(soc_frac: FloatArray, battery_temp_k: FloatArray) -> FloatArray
 
     S_s S_T = exp(1.04 (s - 0.5)) exp(0.0693 (T - 25 C) 298.15 K / T); Xu et al. 2016, eq. 20
     and 22. Validity: 288 K and above; below that cold charging dominates and is not in it.
+
+    Source: Xu et al. 2016, IEEE Trans. Smart Grid 9, 1131, eq. 20 and 22.
     """
     warmth = (battery_temp_k - TEMPERATURE_REFERENCE_K) * TEMPERATURE_REFERENCE_K / battery_temp_k
     charge = CHARGE_STRESS * (soc_frac - CHARGE_REFERENCE_FRAC)
@@ -119,17 +131,25 @@ def state_stress(soc_frac: FloatArray, battery_temp_k: FloatArray) -> FloatArray
 
 
 def capacity_left_frac(life_used: FloatArray) -> FloatArray:
-    """Capacity over that of the new battery [0-1], any shape, from the life used f.
+    """Capacity over that of the new battery [0-1], any shape, from the life used f,
+    `life_used` [1].
 
     C = a exp(-121 f) + (1 - a) exp(-f), a = 0.0575 (film growth first, then linear fade);
     Xu et al. 2016, eq. 12. Validity: to 70 % capacity; no sudden failure at the end of life.
+
+    Source: Xu et al. 2016, IEEE Trans. Smart Grid 9, 1131, eq. 12.
     """
     film = FILM_SHARE_FRAC * np.exp(-FILM_RATE * life_used)
     return np.asarray(film + (1.0 - FILM_SHARE_FRAC) * np.exp(-life_used))
 
 
 def resistance_growth(health_frac: FloatArray) -> FloatArray:
-    """Resistance over that of the new battery [1], any shape: 1 + 2.5 (1 - C / C0)."""
+    """Resistance over that of the new battery [1], any shape: 1 + 2.5 (1 - C / C0).
+
+    Validity: `health_frac` of 0.7-1.
+    Source: assumption: linear in the lost capacity, beside RESISTANCE_GROWTH_PER_FADE in
+    `twin/battery_ageing.py`.
+    """
     return np.asarray(1.0 + RESISTANCE_GROWTH_PER_FADE * (1.0 - health_frac))
 
 
@@ -154,6 +174,9 @@ def with_ageing(
     f = sum n S_d S_s S_T + k_t integral S_s S_T dt (Xu et al. 2016, eq. 25). A cycle takes its
     own mean charge and the temperature at which it closes. The part of a fading battery's
     charge that fades with it is lost: some 1e-9 of the stored energy a minute.
+
+    Validity: ticks within which the charge moves one way.
+    Source: Xu et al. 2016, IEEE Trans. Smart Grid 9, 1131, eq. 25.
     """
     count = count_cycles(state.soc_frac, state.cycle_extreme_frac, state.cycle_reversal_frac)
     life = state.battery_life_used

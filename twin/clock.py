@@ -20,6 +20,9 @@ def julian_date(epoch_unix_s: float, elapsed_s: float = 0.0) -> tuple[float, flo
 
     One float64 resolves a Julian date to 40 us only, 0.3 m of low orbit; two keep the epoch's
     own resolution. JD = 2440587.5 + unix / 86400. Fed to SGP4 as it is.
+
+    Validity: any UTC instant; a leap second repeats its predecessor, as in Unix time.
+    Source: Meeus 1998, Astronomical Algorithms, chapter 7; 1970-01-01 is JD 2440587.5.
     """
     epoch_day, epoch_of_day_s = divmod(epoch_unix_s, SECONDS_PER_DAY)
     day, of_day_s = divmod(epoch_of_day_s + elapsed_s, SECONDS_PER_DAY)
@@ -27,12 +30,20 @@ def julian_date(epoch_unix_s: float, elapsed_s: float = 0.0) -> tuple[float, flo
 
 
 def unix_s(julian_whole: float, julian_fraction: float) -> float:
-    """UTC seconds since 1970 of a two-part Julian date, resolution 2.4e-7 s in this century."""
+    """UTC seconds since 1970 of a two-part Julian date, resolution 2.4e-7 s in this century.
+
+    Validity: `julian_whole` [d] and `julian_fraction` [d] of any UTC instant.
+    Source: Meeus 1998, Astronomical Algorithms, chapter 7; 1970-01-01 is JD 2440587.5.
+    """
     return (julian_whole - UNIX_EPOCH_JD) * SECONDS_PER_DAY + julian_fraction * SECONDS_PER_DAY
 
 
 def days_since_j2000(epoch_unix_s: float, elapsed_s: float = 0.0) -> float:
-    """Days since 2000-01-01T12:00 on the UTC scale [d]."""
+    """Days since 2000-01-01T12:00 on the UTC scale [d].
+
+    Validity: any UTC instant; no leap seconds counted.
+    Source: by definition, J2000 is JD 2451545.0 (Meeus 1998, chapter 7).
+    """
     whole, fraction = julian_date(epoch_unix_s, elapsed_s)
     return (whole - J2000_JD) + fraction
 
@@ -43,6 +54,9 @@ def gmst_rad(epoch_unix_s: float, elapsed_s: float = 0.0) -> float:
     GMST82 = 67310.54841 s + (876600 h + 8640184.812866 s) T + 0.093104 s T^2 - 6.2e-6 s T^3,
     T in Julian centuries of UT1 since J2000: Aoki et al. 1982, A&A 105, 359; the angle between
     TEME and the Earth (Vallado et al. 2006, AIAA 2006-6753, appendix C).
+
+    Validity: 1950-2100; UT1 within 0.9 s of UTC by the definition of UTC: 14'' of turn.
+    Source: Aoki et al. 1982, A&A 105, 359, eq. 14.
     """
     whole, fraction = julian_date(epoch_unix_s, elapsed_s)
     centuries = ((whole - J2000_JD) + fraction) / DAYS_PER_JULIAN_CENTURY
@@ -54,7 +68,11 @@ def gmst_rad(epoch_unix_s: float, elapsed_s: float = 0.0) -> float:
 
 
 def tick_elapsed_s(tick: int, step_s: float) -> float:
-    """Elapsed time of a tick [s]: a product, never a running sum, so every path agrees."""
+    """Elapsed time of a tick [s]: a product, never a running sum, so every path agrees.
+
+    Validity: exact while tick and step are.
+    Source: by definition: t = k dt.
+    """
     return tick * step_s
 
 

@@ -65,6 +65,9 @@ def walker(
 
     Adjacent planes are shifted by F * 360/T degrees (Walker 1984, J. Brit. Interplanet. Soc. 37).
     A star has a seam: the last plane and the first move against each other and are not linked.
+
+    Validity: circular orbits of one height and inclination.
+    Source: Walker 1984, J. Brit. Interplanet. Soc. 37, 559.
     """
     plane = np.repeat(np.arange(planes), per_plane)
     slot = np.tile(np.arange(per_plane), planes)
@@ -154,6 +157,10 @@ def planar_cluster(
     (Clohessy & Wiltshire 1960; relative eccentricity vectors: D'Amico & Montenbruck 2006,
     J. Guid. Control Dyn. 29). In (x, y/2) the whole lattice turns rigidly, so neighbours stay
     between d and 2 d apart. Layout: Google Suncatcher, arXiv:2511.19468.
+
+    Validity: two bodies, separations far below the orbit's radius; no differential drag or J2.
+    Source: Clohessy & Wiltshire 1960, J. Aerosp. Sci. 27, 653; D'Amico & Montenbruck 2006, J.
+    Guid. Control Dyn. 29, 554.
     """
     steps = np.arange(-rings, rings + 1)
     i, j = (axis.ravel() for axis in np.meshgrid(steps, steps, indexing="ij"))
@@ -184,6 +191,9 @@ def sun_synchronous_inclination_rad(altitude_m: float) -> float:
 
     cos i = -2 a^(7/2) node_rate / (3 J2 R^2 sqrt(GM)) (Vallado 2013, eq. 9-41), WGS84, from 0 to
     about 5,970 km; raises ValueError above, where no inclination precesses fast enough.
+
+    Validity: circular orbits from 0 to 5,970 km; J2 only.
+    Source: Vallado 2013, Fundamentals of Astrodynamics, eq. 9-41.
     """
     sma_m = EARTH_EQUATOR_RADIUS_M + altitude_m
     rate_rad_s = math.tau / (TROPICAL_YEAR_DAYS * SECONDS_PER_DAY)
@@ -199,6 +209,9 @@ def raan_from_ltan_rad(ltan_h: float, epoch_unix_s: float) -> float:
 
     Mean Sun: L = 280.460 + 0.9856474 d degrees, d days from J2000 (Astronomical Almanac,
     low-precision Sun, C5), good to 0.01 deg of the fictitious mean Sun in 1950-2050.
+
+    Validity: 1950-2050, 0.01 deg.
+    Source: Astronomical Almanac, low-precision Sun (section C5, 2010 edition).
     """
     days = (epoch_unix_s - _J2000_UNIX_S) / SECONDS_PER_DAY
     sun_deg = 280.460 + 0.9856474 * days
@@ -234,6 +247,9 @@ def kozai_mean_motion_rad_min(
     Inverts the first lines of SGP4's initialisation (Hoots & Roehrich 1980, section 6):
     n_kozai = n (1 + d), d = 3/4 J2 (3 cos^2 i - 1) / (1 - e^2)^(3/2) (R / a')^2, where a' is
     found from n_kozai; the fixed point converges to 1e-15 in three turns.
+
+    Validity: orbits that SGP4 takes; eccentricity below 1.
+    Source: Hoots & Roehrich 1980, Spacetrack Report 3, section 6.
     """
     brouwer = np.sqrt(SGP4_GM_M3_S2 / sma_m**3) * 60.0
     shape = (3.0 * np.cos(inclination_rad) ** 2 - 1.0) / (1.0 - ecc_frac**2) ** 1.5

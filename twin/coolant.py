@@ -11,7 +11,7 @@ PUMP_COAST_S: Final = 4.0  # impeller and fluid inertia; assumption
 PUMP_NOMINAL_RPM: Final = 14_000.0  # ISS external pump module class; confidence: memory
 ACCUMULATOR_FRAC: Final = 0.15  # of the coolant is held by the accumulator; assumption
 FILL_FRAC: Final = 0.95  # level of the accumulator at the epoch; assumption
-CUT_OFF_FRAC: Final = 0.04  # pumps stop below it: ISS P6, 2013 (fleets.md S42); public
+CUT_OFF_FRAC: Final = 0.04  # pumps stop below it: ISS P6 loop, leak of May 2013 (NASA); public
 FILL_PRESSURE_PA: Final = 2.1e6  # ammonia loops of the ISS, about 300 psi; confidence: memory
 GAS_FRAC: Final = 0.5  # gas volume over liquid volume of a full accumulator; assumption
 TRIP_PRESSURE_FRAC: Final = 0.85  # isolation valves of punctured panels close; assumption
@@ -42,7 +42,11 @@ def is_pumped(params: FleetParams) -> BoolArray:
 
 
 def accumulator_frac(coolant_lost_kg: FloatArray, params: FleetParams) -> FloatArray:
-    """Level of the accumulator [0-1], (n,): 95 % less what leaked, over 15 % of the coolant."""
+    """Level of the accumulator [0-1], (n,): 95 % less what leaked, over 15 % of the coolant.
+
+    Validity: liquid coolant, one loop.
+    Source: by definition; 95 % and 15 % are assumptions, beside them in `twin/coolant.py`.
+    """
     held_kg = np.maximum(ACCUMULATOR_FRAC * params.coolant_kg, 1e-9)
     return np.clip(FILL_FRAC - coolant_lost_kg / held_kg, 0.0, 1.0)
 
@@ -51,6 +55,9 @@ def loop_pressure_pa(coolant_lost_kg: FloatArray, params: FleetParams) -> FloatA
     """Pressure of the loop [Pa], (n,): the accumulator's gas expands into what leaked.
 
     p = p0 Vg / (Vg + dV), isothermal; Vg is half of the liquid that a full accumulator holds.
+
+    Validity: slow leaks, gas at constant temperature.
+    Source: closed form: Boyle's law; volumes are assumptions, beside them in `twin/coolant.py`.
     """
     gone_frac = FILL_FRAC - accumulator_frac(coolant_lost_kg, params)
     return np.asarray(FILL_PRESSURE_PA * GAS_FRAC / (GAS_FRAC + gone_frac))
@@ -98,7 +105,13 @@ def conductance_level(flow_frac: FloatArray, valve_stuck_frac: FloatArray) -> In
 
 
 def conductance_gain(level: int) -> tuple[float, float]:
-    """Plate-to-loop and loop-to-radiator conductance over nominal at a level."""
+    """Plate-to-loop and loop-to-radiator conductance over nominal at a level.
+
+    Validity: `level` of `conductance_level`; flows from standstill to nominal; result over
+    nominal [1].
+    Source: Dittus & Boelter 1930, Univ. Calif. Publ. Eng. 2, 443 (film goes with flow^0.8); the
+    still share and the valve's stroke are assumptions, beside them in `twin/coolant.py`.
+    """
     slow, valve = divmod(level, VALVE_LEVELS + 1)
     flow_frac = 1.0 - slow / FLOW_LEVELS
     film = STILL_FRAC + (1.0 - STILL_FRAC) * flow_frac**FLOW_EXPONENT
@@ -118,6 +131,9 @@ def supply_temp_k(
     T_loop - Q / (m cp), at coldest the radiator; Q = G (T_loop - T_radiator), m cp such that the
     planned payload warms the coolant by 8 K at full flow. Where the loop is colder than the
     radiator it takes heat from it.
+
+    Validity: steady flow, well mixed loop.
+    Source: closed form: Q = m cp dT; the 8 K are an assumption, beside it in `twin/coolant.py`.
     """
     drop_k = loop_temp_k - radiator_temp_k
     film = STILL_FRAC + (1.0 - STILL_FRAC) * np.clip(flow_frac, 0.0, 1.0) ** FLOW_EXPONENT

@@ -24,6 +24,9 @@ def cutoff_rigidity_gv(inverse_l: FloatArray) -> FloatArray:
     Fit of trajectory-traced cutoffs against McIlwain's L (Shea, Smart & Gentile 1987, Physics
     of the Earth and Planetary Interiors 48, 200). Below about 0.3 GV real cutoffs are lower
     than this and swing with local time and storms. nan gives nan.
+
+    Validity: `inverse_l` [1]; above 0.3 GV, quiet field.
+    Source: Shea, Smart & Gentile 1987, Phys. Earth Planet. Inter. 48, 200.
     """
     return np.asarray(CUTOFF_AT_L1_GV * np.power(np.maximum(inverse_l, 0.0), CUTOFF_EXPONENT))
 
@@ -33,6 +36,10 @@ def lowered_inverse_l(inverse_l: FloatArray, lowering_rad: float) -> FloatArray:
 
     A shell's invariant latitude is cos^2(Lambda) = 1/L; the particles that reached Lambda now
     reach Lambda - lowering: 1/L' = cos^2(Lambda + lowering). Shells below L = 1 keep theirs.
+
+    Validity: `inverse_l` [1]; one angle at all local times.
+    Source: closed form on dipole shells, cos^2(Lambda) = 1 / L (McIlwain 1961, J. Geophys. Res.
+    66, 3681).
     """
     # cos^2(L + d) = 1/L cos^2 d + (1 - 1/L) sin^2 d - 2 sin d cos d sqrt(1/L (1 - 1/L))
     inside = np.minimum(np.maximum(inverse_l, 0.0), 1.0)
@@ -46,12 +53,20 @@ def lowered_inverse_l(inverse_l: FloatArray, lowering_rad: float) -> FloatArray:
 
 
 def kinetic_energy_gev(rigidity_gv: FloatArray) -> FloatArray:
-    """Kinetic energy of a proton [GeV] from its rigidity [GV], (n,): sqrt(P^2 + m^2) - m."""
+    """Kinetic energy of a proton [GeV] from its rigidity [GV], (n,): sqrt(P^2 + m^2) - m.
+
+    Validity: protons, m = 0.938 GeV.
+    Source: closed form: E^2 = P^2 + m^2 for charge 1.
+    """
     return np.asarray(np.sqrt(np.square(rigidity_gv) + PROTON_REST_GEV**2) - PROTON_REST_GEV)
 
 
 def rigidity_gv(energy_gev: FloatArray) -> FloatArray:
-    """Rigidity of a proton [GV] from its kinetic energy [GeV], (n,): sqrt(T (T + 2 m))."""
+    """Rigidity of a proton [GV] from its kinetic energy [GeV], (n,): sqrt(T (T + 2 m)).
+
+    Validity: protons, m = 0.938 GeV.
+    Source: closed form: P^2 = T (T + 2 m) for charge 1.
+    """
     return np.asarray(np.sqrt(energy_gev * (energy_gev + 2.0 * PROTON_REST_GEV)))
 
 
@@ -63,6 +78,10 @@ def half_sky_flux_cm2_s(cutoff_gv: FloatArray, modulation_mv: float) -> FloatArr
     J_LIS = 1.9e4 P^-2.78 / (1 + 0.4866 P^-2.51) m-2 sr-1 s-1 GeV-1 (Usoskin et al. 2005, JGR
     110, A12108, eq. 2-3). phi 200-1500 MV; 400 at solar minimum, 1000 at maximum. At 1, 3, 6,
     10, 14.9 GV and 400 MV: 1.88, 0.63, 0.22, 0.10, 0.05.
+
+    Validity: modulation 200-1500 MV, cutoffs 0.01-20 GV.
+    Source: Gleeson & Axford 1968, Astrophys. J. 154, 1011; Usoskin et al. 2005, J. Geophys.
+    Res. 110, A12108, eq. 2-3.
     """
     energy_gev = np.logspace(-4.0, 4.0, 8001)
     phi_gv = modulation_mv * 1e-3
@@ -82,6 +101,10 @@ def gcr_flux_cm2_s(inverse_l: FloatArray, sky_frac: FloatArray, modulation_mv: f
     `half_sky_flux_cm2_s` at the cutoff of the shell, times the open sky over half a sphere:
     `sky_frac` is 1 on the ground and 1.35-1.42 in low orbit. East-west asymmetry and the
     penumbra are left out. Heavier nuclei are in the dose, not here. nan gives nan.
+
+    Validity: `inverse_l` [1]; protons only; vertical cutoff for all directions.
+    Source: Usoskin et al. 2005, J. Geophys. Res. 110, A12108, eq. 2-3, above the cutoff of
+    Shea, Smart & Gentile 1987.
     """
     table = _by_inverse_l(modulation_mv)
     known = np.isfinite(inverse_l)
@@ -93,7 +116,11 @@ def gcr_flux_cm2_s(inverse_l: FloatArray, sky_frac: FloatArray, modulation_mv: f
 
 
 def open_sky_frac(earth_view_frac: FloatArray) -> FloatArray:
-    """Sky not covered by the Earth over half a sphere, (n,): 1 + sqrt(1 - (R/r)^2), 1 to 2."""
+    """Sky not covered by the Earth over half a sphere, (n,): 1 + sqrt(1 - (R/r)^2), 1 to 2.
+
+    Validity: a spherical Earth, no atmosphere.
+    Source: closed form: solid angle outside a cone of half angle asin(R/r).
+    """
     return np.asarray(1.0 + np.sqrt(np.maximum(1.0 - earth_view_frac, 0.0)))
 
 

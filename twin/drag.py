@@ -39,6 +39,10 @@ def air_density_kg_m3(altitude_m: FloatArray, density_frac: float = 1.0) -> Floa
     Linear in the logarithm between the table's heights, 150-2000 km, held at its ends. Day and
     night differ by a factor of two to five at 500 km, solar minimum and maximum by ten: the
     scenario's factor carries the cycle, 0.3 to 3. nan gives nan.
+
+    Validity: 150-2000 km, mean solar activity, no day and night.
+    Source: Vallado 2013, Fundamentals of Astrodynamics, table 8-4; 325-725 km at mid-cycle:
+    assumption, beside the table in `twin/drag.py`.
     """
     ln_density = np.interp(altitude_m, _ALTITUDE_M, _LN_DENSITY)
     return np.asarray(np.exp(ln_density) * density_frac)
@@ -56,6 +60,10 @@ def sma_decay_m_s(
     da/dt = 2 a^2 / mu (v . a_drag) (Gauss's equation; Vallado 2013, section 9.3). On a circle
     rho Cd (A/m) sqrt(mu a), less some 4 % in the sense of rotation. Cd 2.2. The orbit itself
     follows its SGP4 elements: storms change this rate, not the path. Hyperbolic orbits give nan.
+
+    Validity: free molecular flow, bound orbits; density good to a factor of two.
+    Source: Vallado 2013, Fundamentals of Astrodynamics, section 9.3 (Gauss's equation); Cd:
+    assumption, beside it in `twin/drag.py`.
     """
     x, y, z = (velocity_teme_m_s[:, axis] for axis in range(3))
     through_x = x + EARTH_ROTATION_RAD_S * position_teme_m[:, 1]

@@ -28,6 +28,10 @@ def sunlit_frac(
     Earth is a sphere of the equatorial radius. Against the exact two-disc overlap the straight
     limb costs about 0.001 in low orbit, 0.004 in geostationary orbit. No atmosphere (refraction
     and absorption soften real edges by about a second). A nan position gives nan.
+
+    Validity: outside the Earth and within 0.1 AU of it.
+    Source: Montenbruck & Gill 2000, Satellite Orbits, section 3.4.2; WGS84 (NIMA TR8350.2,
+    2000).
     """
     stretch = 1.0 / (1.0 - EARTH_FLATTENING_FRAC) if oblate else 1.0
     x, y, z = position_teme_m[:, 0], position_teme_m[:, 1], position_teme_m[:, 2] * stretch
@@ -52,6 +56,9 @@ def shadow_left_s(
     (e.g. Wertz 1978, section 5.1), and has (phi - psi) r^2 / h to go. The polar axis is
     stretched as in `sunlit_frac`, so R is the equatorial radius and the Earth oblate. Against
     the half-light instants of the conical shadow within 10 s for eccentricities below 0.002.
+
+    Validity: eccentricities below 0.002 for 10 s; grows with the eccentricity.
+    Source: Wertz 1978, Spacecraft Attitude Determination and Control, section 5.1.
     """
     stretch = 1.0 / (1.0 - EARTH_FLATTENING_FRAC)
     x, y, z = position_teme_m[:, 0], position_teme_m[:, 1], position_teme_m[:, 2] * stretch

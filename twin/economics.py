@@ -77,6 +77,9 @@ def launched_power_usd_per_kw_year(
 
     Suncatcher paper, arXiv:2511.19468, section on launch costs: 575 kg, 28 kW, 5 years give
     14,786 USD at 3,600 USD/kg and 821 at 200 (the paper prints 14,700 and 810).
+
+    Validity: no discounting.
+    Source: Google Suncatcher paper 2025, arXiv:2511.19468, section on launch costs.
     """
     return usd_per_kg * mass_kg / power_kw / life_year
 
@@ -85,6 +88,9 @@ def mean_surviving_frac(hard_fail_per_year: float, life_year: float) -> float:
     """Mean share of accelerators alive over a life of constant failure rate r, none replaced.
 
     (1 - exp(-r L)) / (r L); 1 without failures.
+
+    Validity: constant failure rate.
+    Source: closed form: mean of exp(-r t) over a life.
     """
     exponent = hard_fail_per_year * life_year
     return -math.expm1(-exponent) / exponent if exponent > 0.0 else 1.0
@@ -94,12 +100,19 @@ def reentry_t_per_year(satellites_count: float, mass_kg: float, life_year: float
     """Mass that re-enters each year in steady state [t]: n m / L / 1000.
 
     One million of 3 t and 5 years: 200,000 re-entries, 600,000 t (SpaceX filing).
+
+    Validity: steady state, all satellites re-enter.
+    Source: by definition: n m / L; count of the SpaceX filing to the FCC of 2026-01-30.
     """
     return satellites_count * mass_kg / life_year / 1000.0
 
 
 def rated_power_kw(values: PresetValues, life: LifeValues) -> float:
-    """What launch prices are quoted for: the preset's figure, else planned payload, else bus."""
+    """What launch prices are quoted for: the preset's figure, else planned payload, else bus.
+
+    Validity: presets with a quoted, a payload or a bus power.
+    Source: by definition: the power that launch prices are quoted for.
+    """
     return life.rated_power_kw or values.compute_average_kw or values.bus_power_kw
 
 

@@ -144,7 +144,12 @@ class EnvironmentModel:
 
 
 def solar_irradiance_w_m2(sun_distance_m: float, solar_constant_w_m2: float) -> float:
-    """Irradiance normal to the Sun [W/m2]: S0 (1 AU / d)^2, +-3.4 % over the year."""
+    """Irradiance normal to the Sun [W/m2]: S0 (1 AU / d)^2, +-3.4 % over the year.
+
+    Validity: any distance; the constant varies by 0.1 % over the solar cycle.
+    Source: inverse square law; S0 = 1361 W/m2 of Kopp & Lean 2011, Geophys. Res. Lett. 38,
+    L01706.
+    """
     return solar_constant_w_m2 * (ASTRONOMICAL_UNIT_M / sun_distance_m) ** 2
 
 
@@ -153,6 +158,9 @@ def earth_view_frac(position_teme_m: FloatArray) -> FloatArray:
 
     Exact for a sphere that the plate sees whole (Gilmore 2002, chapter 2): 0.848 at 550 km. R is
     the mean radius.
+
+    Validity: a plate that faces nadir, the Earth as its mean sphere.
+    Source: Gilmore 2002, Spacecraft Thermal Control Handbook, chapter 2 (closed form).
     """
     x, y, z = (position_teme_m[:, i] for i in range(3))
     return EARTH_MEAN_RADIUS_M**2 / (x * x + y * y + z * z)
@@ -166,5 +174,8 @@ def albedo_flux_w_m2(
     a S max(0, cos z) (R/r)^2 with z the Sun's zenith angle below the satellite: a Lambert
     sphere lit as at the sub-satellite point (Gilmore 2002, chapter 2). Too low close to the
     terminator, where a satellite still sees lit ground: below 3 % of the noon value at 550 km.
+
+    Validity: `zenith_cosine` [1]; away from the terminator.
+    Source: Gilmore 2002, Spacecraft Thermal Control Handbook, chapter 2.
     """
     return albedo_frac * irradiance_w_m2 * view_frac * np.maximum(zenith_cosine, 0.0)

@@ -13,14 +13,14 @@ from twin.state import Fleet, IntArray
 
 SEASON_BETA_RAD: Final = float(np.deg2rad(58.6))
 """Smallest |beta| of a dawn-dusk orbit at 650 km in the year: 90 - 23.4 - (98 - 90) deg; it gives
-the 19.7 min of shadow of fleets.md 3.4. Computed."""
+the 19.7 min of shadow of a dawn-dusk orbit at solstice. Computed."""
 LINK_LOSS_DB: Final = 120.0  # no beam at all, at any range; assumption
 DROP_PERIOD_S: Final = 120.0  # assumption
-DROP_LEAST_S, DROP_MOST_S = 15.0, 60.0  # fleets.md N1; public
+DROP_LEAST_S, DROP_MOST_S = 15.0, 60.0  # published times of terminals; public
 SLEW_RAD: Final = float(np.deg2rad(60.0))  # thruster axis into the direction of flight; assumption
 SLEW_S: Final = 240.0  # to the burn attitude, 0.25 deg/s; assumption
 BURN_S: Final = 120.0  # time in the burn attitude; assumption
-BURN_M_S: Final = 0.05  # fleets.md O1 (S22); public
+BURN_M_S: Final = 0.05  # collision avoidance of Starlink (SpaceX 2022); public
 BOOT_CYCLE_S: Final = 420.0  # boot loop: 5 min of boot, 2 min up; assumption
 BOOT_S: Final = 300.0  # as upsets.HOST_REBOOT_S; assumption
 

@@ -25,7 +25,7 @@ from twin.state import (
     IntArray,
 )
 
-SAFE_RATE_RAD_S = float(np.deg2rad(0.5))  # body rate at which control goes safe; fleets.md 5.3
+SAFE_RATE_RAD_S = float(np.deg2rad(0.5))  # body rate at which control goes safe; assumption
 LOST_LINK_DB = 120.0  # a terminal that does not point: beyond any margin; assumption
 LOST_LINK_RAD = float(np.deg2rad(1.0))  # coarse pointing of a terminal follows the body this far
 

@@ -20,7 +20,7 @@ __all__ = ["FleetLife", "LifePlan", "life_plan", "live", "steady_reentry_kg_per_
 
 MAX_DRAWS: Final = 50_000_000
 MAX_REPORTS: Final = 2000
-SPARES_WARNING_PCT: Final = 25.0  # of the planned spares; fleets.md 5.3, ops row; assumption
+SPARES_WARNING_PCT: Final = 25.0  # of the planned spares; assumption
 SPARES_CRITICAL_PCT: Final = 15.0  # the same
 
 

@@ -72,6 +72,9 @@ def geodetic_point(position_teme_m: FloatArray, sidereal_rad: float) -> Geodetic
     Height h = p cos phi + z sin phi - a sqrt(1 - e^2 sin^2 phi). UT1 - UTC
     and polar motion are left out: 45 m on the ground in 2026, at most 420 m by the definition of
     UTC. Not valid within 50 km of the centre.
+
+    Validity: heights above -5,000 km; not within 50 km of the centre.
+    Source: Bowring 1976, Survey Review 23, 323.
     """
     x, y, z = position_teme_m[:, 0], position_teme_m[:, 1], position_teme_m[:, 2]
     axis_m = np.sqrt(x * x + y * y)
@@ -96,6 +99,9 @@ def earth_fixed_position_m(
 
     N = a / sqrt(1 - e^2 sin^2 phi); x + iy = (N + h) cos phi e^(i lambda);
     z = (N (1 - e^2) + h) sin phi (e.g. Vallado 2013, section 3.4).
+
+    Validity: all latitudes and heights; WGS84.
+    Source: Vallado 2013, Fundamentals of Astrodynamics, section 3.4.
     """
     sin_lat = np.sin(latitude_rad)
     normal_m = EARTH_EQUATOR_RADIUS_M / np.sqrt(1.0 - _ECCENTRICITY_SQUARED * sin_lat * sin_lat)
@@ -113,6 +119,9 @@ def look_angles(point: GeodeticPoint, station: GeodeticPoint) -> LookAngles:
     sin e = (r - s) . u / |r - s| with u the station's geodetic vertical (Vallado 2013, section
     4.4). Geometric: no
     refraction (which lifts the horizon by 0.5 deg) and no terrain.
+
+    Validity: straight rays; below 5 deg of elevation refraction lifts by more than 0.15 deg.
+    Source: Vallado 2013, Fundamentals of Astrodynamics, section 4.4.
     """
     satellite = earth_fixed_position_m(*point)
     ground = earth_fixed_position_m(*station)
@@ -140,6 +149,9 @@ def beta_angle_rad(
 
     sin beta = h . s / |h| (Vallado 2013, section 5.3). From the osculating plane, so it carries
     the frame's error only.
+
+    Validity: orbits that are not straight lines.
+    Source: Vallado 2013, Fundamentals of Astrodynamics, section 5.3.
     """
     x, y, z = (position_teme_m[:, i] for i in range(3))
     u, v, w = (velocity_teme_m_s[:, i] for i in range(3))
@@ -156,6 +168,9 @@ def local_solar_time_h(
 
     12 h + (right ascension of the point - right ascension of the Sun) / 15 deg. It follows the
     true Sun; mean solar time differs by the equation of time, up to 16 minutes.
+
+    Validity: all longitudes; at the poles it has no meaning.
+    Source: by definition of apparent solar time (Meeus 1998, chapter 28).
     """
     sun_right_ascension = math.atan2(sun_unit[1], sun_unit[0])
     hours = 12.0 + (longitude_rad + (sidereal_rad - sun_right_ascension)) * (12.0 / math.pi)
@@ -165,7 +180,12 @@ def local_solar_time_h(
 
 
 def solar_zenith_cosine(position_teme_m: FloatArray, sun_unit: FloatArray) -> FloatArray:
-    """Cosine of the Sun's zenith angle below the satellite, (n,), on a spherical Earth."""
+    """Cosine of the Sun's zenith angle below the satellite, (n,), on a spherical Earth.
+
+    Validity: the point below the satellite on a sphere; the ellipsoid's normal differs by up to
+    0.2 deg.
+    Source: by definition: cos z = r . s / |r|.
+    """
     x, y, z = (position_teme_m[:, i] for i in range(3))
     toward = x * sun_unit[0] + y * sun_unit[1] + z * sun_unit[2]
     return np.asarray(toward / np.sqrt(x * x + y * y + z * z))

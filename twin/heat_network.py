@@ -122,6 +122,9 @@ def propagated_temp_k(
     RADIATING nodes [W/K4] (3, n). Ticks above 20 s are cut into equal parts. Error against
     scipy's Radau at 1e-10 over random networks from 0.3 to 300 kW under pulsed load: 0.02 K at
     ticks of 10 s and 0.05 K at 60 s. Validity: heat constant over the tick, 150-450 K.
+
+    Source: Cox & Matthews 2002, J. Comput. Phys. 176, 430 (exponential time differencing); Van
+    Loan 1978, IEEE Trans. Autom. Control 23, 395.
     """
     parts_count = math.ceil(step_s / PART_LIMIT_S)
     for _ in range(parts_count):

@@ -47,7 +47,11 @@ class Request(NamedTuple):
 
 
 def light_time_s(distance_m: FloatArray) -> FloatArray:
-    """One-way light time in vacuum [s], any shape: d / c. 650 km: 2.17 ms; the Moon: 1.28 s."""
+    """One-way light time in vacuum [s], any shape: d / c. 650 km: 2.17 ms; the Moon: 1.28 s.
+
+    Validity: vacuum.
+    Source: by definition: t = d / c, c of SI 2019.
+    """
     return np.asarray(distance_m / SPEED_OF_LIGHT_M_S)
 
 
@@ -56,6 +60,10 @@ def link_graph(link_range_m: FloatArray, neighbour_index: IntArray) -> csr_array
 
     Weight: range / c + 0.2 ms of switching. link_range_m (n, 4), nan = down. A link counts
     when either end holds it up.
+
+    Validity: links as at one instant; light moves while satellites do by below 0.1 %.
+    Source: by definition: d / c; switching of 0.2 ms is an assumption, beside it in
+    `twin/latency.py`.
     """
     count = len(neighbour_index)
     row, terminal = np.nonzero(np.isfinite(link_range_m) & (neighbour_index >= 0))
@@ -100,6 +108,8 @@ def queue_wait_s(
     W = S rho^(sqrt(2 (c + 1)) - 1) / (c (1 - rho)), exponential arrivals and service times.
     Exact for one server; against Erlang C within 12 % or 2 % of the service time.
     Source: Sakasegawa 1977, Ann. Inst. Stat. Math. 29, 67-75.
+
+    Validity: utilisation below 1; inf at 1.
     """
     rho = np.clip(utilisation_frac, 0.0, BUSIEST_FRAC)
     count = np.maximum(servers, 1)

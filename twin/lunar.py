@@ -93,13 +93,23 @@ class LunarEnvironmentModel:
 def sun_elevation_sine(
     latitude_deg: FloatArray, longitude_deg: FloatArray, unix_s: float
 ) -> FloatArray:
-    """Sine of the Sun's elevation at places on the Moon, (n,): cos(latitude) cos(hour angle)."""
+    """Sine of the Sun's elevation at places on the Moon, (n,): cos(latitude) cos(hour angle).
+
+    Validity: latitudes below 80 deg; sunrise within a day (libration and the eccentric orbit
+    move it by up to 14 h).
+    Source: closed form on a sphere, the Sun in the Moon's equator; synodic month of
+    Chapront-Touze & Chapront 1988, A&A 190, 342.
+    """
     angle = _hour_angle_rad(longitude_deg, unix_s)
     return np.asarray(np.cos(np.radians(latitude_deg)) * np.cos(angle), dtype=np.float64)
 
 
 def disc_above_horizon_frac(elevation_sine: FloatArray) -> FloatArray:
-    """Share of the solar disc above a flat horizon, (n,), by area of the circular segment."""
+    """Share of the solar disc above a flat horizon, (n,), by area of the circular segment.
+
+    Validity: `elevation_sine` [1]; a flat horizon.
+    Source: closed form: area of a circular segment, f = 1 - (acos x - x sqrt(1 - x^2)) / pi.
+    """
     height = np.clip(np.arcsin(np.clip(elevation_sine, -1, 1)) / SUN_HALF_WIDTH_RAD, -1.0, 1.0)
     return np.asarray(0.5 + (np.arcsin(height) + height * np.sqrt(1.0 - height**2)) / math.pi)
 
@@ -108,6 +118,10 @@ def night_duration_s(latitude_deg: float) -> float:
     """Seconds without any part of the Sun's disc in each synodic month.
 
     14.75 days at the equator: half of the month less the half-degree width of the Sun.
+
+    Validity: latitudes below 80 deg.
+    Source: closed form from the elevation of the mean Sun; synodic month of Chapront-Touze &
+    Chapront 1988, A&A 190, 342.
     """
     cosine = math.cos(math.radians(latitude_deg))
     dip = min(math.sin(SUN_HALF_WIDTH_RAD) / max(cosine, 1e-12), 1.0)
@@ -115,7 +129,11 @@ def night_duration_s(latitude_deg: float) -> float:
 
 
 def round_trip_s(distance_m: float = MOON_DISTANCE_M) -> float:
-    """Signal to a node and back [s]: 2 d / c, 2.56 s at the mean distance of the centres."""
+    """Signal to a node and back [s]: 2 d / c, 2.56 s at the mean distance of the centres.
+
+    Validity: straight path in vacuum.
+    Source: by definition: t = 2 d / c, c of SI 2019.
+    """
     return 2.0 * distance_m / SPEED_OF_LIGHT_M_S
 
 

@@ -74,6 +74,10 @@ def link_range_m(
     Up: a neighbour exists, the rate is not 0, the range is within the limit and the straight
     line stays 80 km above the mean sphere: |r1 x r2| / d > R + h, unless the nearest point of
     the line to the Earth's centre lies outside the segment. Refraction is neglected.
+
+    Validity: straight lines, spherical Earth with 80 km of air.
+    Source: closed form: distance of a line from the Earth's centre (Vallado 2013, section 5.3,
+    line of sight).
     """
     exists = neighbour_index >= 0
     x_m, y_m, z_m = (np.ascontiguousarray(position_teme_m[:, axis]) for axis in range(3))
@@ -103,7 +107,10 @@ def next_acquire_s(
     """Time until each link carries data again [s], (n, 4); 0 = it does, or there is none.
 
     A link that geometry forbids (range_m nan) needs params.link_acquire_s of pointing and
-    tracking once it is possible again: 15 s to 60 s are published (fleets.md 2.1).
+    tracking once it is possible again: 15 s to 60 s are published.
+
+    Validity: ticks below the acquisition time.
+    Source: by definition; times are the preset's, with their sources.
     """
     wanted = (neighbour_index >= 0) & (params.link_rate_bit_s > 0.0)[:, np.newaxis]
     missing = wanted & np.isnan(range_m)
@@ -117,6 +124,9 @@ def link_margin_db(range_m: FloatArray, params: FleetParams) -> FloatArray:
     """Free-space margin of each link [dB], (n, k): 20 log10(d_ref / d), 0 at the reference.
 
     Square law of power density (Friis 1946); pointing loss is in the reference range.
+
+    Validity: links in free space beyond the near field.
+    Source: Friis 1946, Proc. IRE 34, 254, eq. 1.
     """
     reference_m = params.link_reference_range_m[:, np.newaxis]
     return np.asarray(20.0 * np.log10(reference_m / np.maximum(range_m, 1.0)))
@@ -131,6 +141,10 @@ def ground_contact(
     section 4.4). A satellite
     with ground_relayed is always in contact over a relay path of 5,000 km. `closed`: indices of
     stations (and of the relay) that are out of service.
+
+    Validity: as `geometry.look_angles`; one contact at a time.
+    Source: Vallado 2013, Fundamentals of Astrodynamics, section 4.4; mask of 10 deg:
+    assumption, beside it in `twin/network.py`.
     """
     x_m, y_m, z_m = satellite_fixed_m(environment)
     best_sine = np.full(x_m.size, np.sin(ELEVATION_MASK_RAD))
@@ -155,7 +169,11 @@ def ground_contact(
 
 
 def satellite_fixed_m(environment: Environment) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Earth-fixed x, y, z [m], (n,) each, from geodetic latitude, longitude and height (WGS84)."""
+    """Earth-fixed x, y, z [m], (n,) each, from geodetic latitude, longitude and height (WGS84).
+
+    Validity: WGS84.
+    Source: Vallado 2013, Fundamentals of Astrodynamics, section 3.4.
+    """
     sin_lat = np.sin(environment.latitude_rad)
     cos_lat = np.sqrt(1.0 - sin_lat * sin_lat)  # cheaper than cos; 0.1 m at the poles
     eccentricity2 = EARTH_FLATTENING_FRAC * (2.0 - EARTH_FLATTENING_FRAC)
@@ -167,7 +185,11 @@ def satellite_fixed_m(environment: Environment) -> tuple[FloatArray, FloatArray,
 
 
 def one_way_delay_s(ground_range_m: FloatArray) -> FloatArray:
-    """Light time to the ground [s], (n,); nan without contact."""
+    """Light time to the ground [s], (n,); nan without contact.
+
+    Validity: vacuum; the atmosphere adds below 10 ns.
+    Source: by definition: t = d / c, c of SI 2019.
+    """
     return ground_range_m / SPEED_OF_LIGHT_M_S
 
 
@@ -178,7 +200,11 @@ def next_backlog_bit(
     params: FleetParams,
     step_s: float,
 ) -> FloatArray:
-    """Results waiting for a pass [bit], (n,): grows with work, drains at ground_rate in contact."""
+    """Results waiting for a pass [bit], (n,): grows with work, drains at ground_rate in contact.
+
+    Validity: ticks short against a pass.
+    Source: by definition: conservation of bits.
+    """
     drained_bit_s = params.ground_rate_bit_s * contact
     return np.maximum(backlog_bit + (produced_bit_s - drained_bit_s) * step_s, 0.0)
 

@@ -39,6 +39,9 @@ class Orbits:
     of a transfer orbit 15 m and 4 m/s (0.02 deg of beta). Knots belong to the epoch, so an
     instant gives the same bytes whichever way it was reached; the two knots around the last
     instant are kept and nothing else (about 100 bytes per satellite).
+
+    Validity: orbits that SGP4 propagates, within some days of their elements.
+    Source: Vallado et al. 2006, AIAA 2006-6753 (SGP4); Montenbruck & Gill 2000, section 4.2.
     """
 
     def __init__(self, satrecs: Sequence[Satrec], epoch_unix_s: float) -> None:
@@ -102,6 +105,10 @@ def hermite_weights(part: float) -> tuple[float, ...]:
 
     Of begin position, end position, begin velocity, end velocity. Hermite basis (e.g. Montenbruck
     & Gill 2000, section 4.2), factored to be exact at 0 and 1.
+
+    Validity: `part` [0-1]; the motion's fourth derivative bounds the error, 0.4 m for low
+    orbits at knots of 60 s.
+    Source: Montenbruck & Gill 2000, Satellite Orbits, section 4.2 (Hermite basis).
     """
     rest = 1.0 - part
     slope = 6.0 * part * rest / KNOT_INTERVAL_S

@@ -24,7 +24,9 @@ from twin.power import array_available_w
 from twin.state import Environment, Fleet, FleetState, FloatArray, IntArray
 
 FULL_SUN_FRAC: Final = 0.999
-TURNED_AREA_GAIN: Final = 9.0  # wings across the flow, over edge-on; fleets.md A1 (S43); public
+TURNED_AREA_GAIN: Final = (
+    9.0  # wings across the flow, over edge-on; Starlink in 2022 and 2024; public
+)
 CELL_SPREAD_V: Final = 0.006  # of a balanced string at rest (assumption)
 CELL_SPREAD_FRAC: Final = 0.10  # of a cell's resistance, from cell to cell (assumption)
 
@@ -46,7 +48,7 @@ def attitude(
 def drag_area_gain(rows: IntArray, state: FleetState, broken: FaultEffects) -> FloatArray:
     """Area across the flow over that of the edge-on attitude, (r,): 1 + 9 |sin(error)|.
 
-    A turned body shows its wings: 10 to 20 times the area (fleets.md A1, S43); 10 here.
+    A turned body shows its wings: 10 to 20 times the area; 10 here.
     """
     error_rad = total_error_rad(state.sun_error_rad[rows], broken.slew_error_rad[rows])
     return np.asarray(1.0 + TURNED_AREA_GAIN * np.abs(np.sin(error_rad)))

@@ -13,17 +13,17 @@ NOMINAL, ECLIPSE, LOAD_SHED, SAFE = (MODES.index(name) for name in MODES)
 
 ARRAY_REFERENCE_W_M2: Final = 1361.0  # rating condition of array_power_w: total irradiance, 1 AU
 ARRAY_REFERENCE_K: Final = 301.15  # 28 C, the rating temperature of space cells (AIAA S-111)
-ARRAY_POINTING_COS: Final = 0.99939  # cos 2 deg; fleets.md 5.3 warns at 2 deg; assumption
+ARRAY_POINTING_COS: Final = 0.99939  # cos 2 deg; the channel warns at 2 deg; assumption
 
-SHED_SOC_FRAC: Final = 0.35  # physics.md 4.6; assumption
+SHED_SOC_FRAC: Final = 0.35  # usual practice; assumption
 # A payload granted exactly what the battery can give must not starve by a rounding error.
 STARVED_W: Final = 1e-6
-SAFE_SOC_FRAC: Final = 0.20  # physics.md 4.6; assumption
-RECOVERY_SOC_FRAC: Final = 0.10  # climb above the trigger before a mode is left; physics.md 4.6
-RECOVERY_DWELL_S: Final = 120.0  # physics.md 4.6; assumption
+SAFE_SOC_FRAC: Final = 0.20  # usual practice; assumption
+RECOVERY_SOC_FRAC: Final = 0.10  # climb above the trigger before a mode is left; assumption
+RECOVERY_DWELL_S: Final = 120.0  # usual practice; assumption
 RECOVERY_CEILING_FRAC: Final = 0.95  # recovery must stay reachable; assumption
 ECLIPSE_SUNLIT_FRAC: Final = 0.5  # half-light starts the planned eclipse cap; assumption
-SHED_ACCEL_FRAC: Final = 0.40  # accelerators capped at 40 % of their limit; physics.md 4.6
+SHED_ACCEL_FRAC: Final = 0.40  # accelerators capped at 40 % of their limit; assumption
 # In sunlight the battery adds to the payload only when nearly full, so that bursts ride on it, and
 # below 80 % part of the sunlight is kept for charging: the next eclipse comes first. Assumption.
 SHARE_START_SOC_FRAC: Final = 0.80
@@ -79,7 +79,11 @@ def array_available_w(
 
 
 def shed_soc_frac(params: FleetParams) -> FloatArray:
-    """Charge below which load is shed [0-1], (n,): 35 %, or the planned depth if that is higher."""
+    """Charge below which load is shed [0-1], (n,): 35 %, or the planned depth if that is higher.
+
+    Validity: batteries planned for less than full depth.
+    Source: assumption, beside SHED_SOC_FRAC in `twin/power.py`.
+    """
     return np.maximum(SHED_SOC_FRAC, 1.0 - params.battery_depth_limit_frac)
 
 
@@ -99,8 +103,8 @@ def next_mode(
     Worse modes start at once: safe below 20 % charge or after unserved power, load shed below
     35 % or below the planned depth of discharge if that is higher. They are left one rung at a
     time, after 120 s and 10 points of charge above the trigger. Nominal and eclipse follow the
-    light; a hosted payload has no eclipse mode. `commanded` keeps a satellite in safe. Source:
-    physics.md 4.6 (assumption).
+    light; a hosted payload has no eclipse mode. `commanded` keeps a satellite in safe. The
+    thresholds are assumptions, beside the constants.
     """
     # Written as arithmetic on 0/1 flags: np.where costs four times as much per satellite.
     shed_below_frac = shed_soc_frac(params)
@@ -135,6 +139,10 @@ def payload_grant_w(
     in load shed; nothing in safe. A grant below idle powers nothing useful, so it is 0.
     available_w is array and host platform at the bus; essential_w is housekeeping and heater;
     ahead_w is what the rest of an eclipse can bear (twin/power_ahead.py).
+
+    Validity: one tick; what the battery can carry beyond it is in `twin/power_ahead.py`.
+    Source: by definition of the modes; the 40 % is an assumption, beside SHED_ACCEL_FRAC in
+    `twin/power.py`.
     """
     accel_w = params.accel_count * params.accel_power_limit_w
     bursts = params.burst_period_s > 0.0
@@ -167,6 +175,10 @@ def power_balance(
     The array gives what it can at the bus (array_w); what loads and charging do not take is not
     drawn from it. A shortfall cuts the payload first, then housekeeping and heater alike. State
     of charge never leaves [0, 1]. Energy in = load + stored + losses holds to rounding.
+
+    Validity: ticks of 0.1-60 s, loads constant in the tick.
+    Source: by definition: conservation of energy on one bus (Wertz & Larson 1999, section
+    11.4).
     """
     essential_w = params.bus_power_w + heater_w
     demand_w = essential_w + compute_w

@@ -46,6 +46,9 @@ def dose_rate_rad_s(environment: Environment, params: FleetParams) -> FloatArray
     at solar minimum, where arXiv:2511.19468 has about 150 and AP8 at solar maximum 121; cosmic
     rays add about 2, electrons' X-rays 6-14. Behind 1-5 mm on the ISS orbit within 15 % of
     SHIELDOSE-2 (AP8MIN + AE8MAX).
+
+    Source: Google Suncatcher paper 2025, arXiv:2511.19468, section on radiation (7.9e6
+    protons/cm2/rad at 67 MeV); shields of `twin/shielding.py`.
     """
     protons = environment.proton_flux_cm2_s * params.shield_dose_frac
     protons = protons + environment.spe_flux_cm2_s * params.shield_spe_frac
@@ -57,7 +60,12 @@ def dose_rate_rad_s(environment: Environment, params: FleetParams) -> FloatArray
 
 
 def host_count(accel_count: IntArray) -> FloatArray:
-    """Hosts of each satellite, (n,): one per 8 accelerators, rounded up."""
+    """Hosts of each satellite, (n,): one per 8 accelerators, rounded up.
+
+    Validity: servers of at most 8 accelerators.
+    Source: by definition; 8 as in the published 8-way servers (NVIDIA DGX H100 data sheet,
+    2023).
+    """
     return np.ceil(accel_count / ACCELS_PER_HOST_COUNT)
 
 
@@ -70,6 +78,11 @@ def see_rate_per_s(environment: Environment, params: FleetParams) -> FloatArray:
     10 mm Al lowers them with its dose (cosmic rays pass); a thinner one does not raise them: the
     protons it lets in upset less, the electrons not at all. Latch-up and hard failures are
     constant rates per accelerator-year.
+
+    Validity: protons above 50 MeV; parts of the class that was tested (Trillium), others by a
+    technology factor.
+    Source: Google Suncatcher paper 2025, arXiv:2511.19468, section on radiation (rad per
+    event).
     """
     flux = environment.proton_flux_cm2_s * np.minimum(params.shield_dose_frac, 1.0)
     flux = flux + environment.spe_flux_cm2_s * np.minimum(params.shield_spe_frac, 1.0)
@@ -105,6 +118,10 @@ def advance_hazard(
     with E_k ~ Exp(1) (time change to a unit Poisson process, e.g. Cinlar 1975, section 4.7).
     E_k depends on seed, satellite, kind and k only, so the count depends on Lambda, not on how
     many steps led there; a step may hold any number of events. A nan rate counts as zero.
+
+    Validity: any step; rates constant within it.
+    Source: Cinlar 1975, Introduction to Stochastic Processes, section 4.7 (time change of a
+    Poisson process).
     """
     hazard = before.hazard_count + np.nan_to_num(rate_per_s, nan=0.0) * step_s
     threshold, events = before.threshold_count.copy(), before.event_count.copy()

@@ -29,6 +29,11 @@ def shield_dose_frac(shield_mm_al: float) -> float:
 
     Log-log interpolation, 0.5-100 mm, held at the ends. SHIELDOSE-2's 33 / 45 from 20 to 10 mm
     (0.73) against 0.705 here.
+
+    Validity: 0.5-100 mm of aluminium, low orbit.
+    Source: continuous slowing down by Bethe's formula (Bethe 1930, Ann. Phys. 397, 325) at the
+    centre of a sphere, spectra of Sawyer & Vette 1976 (AP8MIN); beside SHIELDOSE-2 (Seltzer
+    1994, NISTIR 5477).
     """
     return _log_log(shield_mm_al, _PROTON_MM, _PROTON_FRAC)
 
@@ -37,6 +42,10 @@ def shield_spe_frac(shield_mm_al: float) -> float:
     """Dose of solar protons behind a shield over that behind 10 mm of aluminium.
 
     Log-log interpolation, 0.5-100 mm, held at the ends.
+
+    Validity: 0.5-100 mm of aluminium.
+    Source: continuous slowing down by Bethe's formula (Bethe 1930, Ann. Phys. 397, 325) at the
+    centre of a sphere, spectrum of Jiggens et al. 2018, table 8.
     """
     return _log_log(shield_mm_al, _PROTON_MM, _SPE_FRAC)
 
@@ -48,6 +57,10 @@ def shield_electron_rad_cm2(shield_mm_al: float) -> float:
     10 mm, scaled by `shield_dose_frac`), over AE8MAX's fluence there: 6.6e-8 behind 1 mm, 1.9e-9
     behind 5 mm; bremsstrahlung from 10 mm on. Log-log interpolation, carried on below 1 mm,
     held above 20 mm. The outer belt's harder electrons get through better than this has it.
+
+    Validity: 1-20 mm of aluminium, low orbit.
+    Source: Seltzer 1994, NISTIR 5477 (SHIELDOSE-2, run by SPENVIS on the ISS orbit) over Vette
+    1991 (AE8MAX).
     """
     behind = np.array(_SHIELDOSE_RAD_YEAR) - 45.0 * np.array(
         [shield_dose_frac(depth_mm) for depth_mm in _SHIELDOSE_MM]

@@ -55,6 +55,9 @@ def chain_drop_k(radiator_k: float, accel_throttle_c: float) -> float:
     What is left between the radiator's design temperature and DIE_MARGIN_K below the throttle
     point, at most DROP_LIMIT_K; at least 5 K, where a hot radiator leaves no room and the
     design is short by nature (the clock then throttles, which is the true behaviour).
+
+    Validity: designs of the presets.
+    Source: by definition; margins are assumptions, beside the constants of `twin/sizing.py`.
     """
     room_k = accel_throttle_c + CELSIUS_ZERO_K - DIE_MARGIN_K - radiator_k
     return max(CHAIN_LEAST_DROP_K, min(DROP_LIMIT_K, room_k))
@@ -70,6 +73,10 @@ def conductances(
     """Conductance of each link = heat it carries at full compute power / its share of the drop.
 
     `accelerator_w`: all accelerators at their cap; hosts join at the cold plate.
+
+    Validity: steady full power.
+    Source: closed form: G = Q / dT (Fourier's law); shares are assumptions, beside the
+    constants of `twin/sizing.py`.
     """
     loop_share = 1.0 - DIE_DROP_SHARE - PLATE_DROP_SHARE
     loss_w = BATTERY_LOSS_SHARE * (full_compute_w + bus_power_w)
@@ -93,7 +100,12 @@ def heat_capacities_j_k(
     mass_kg: float,
     array_area_m2: float,
 ) -> tuple[float, ...]:
-    """Heat capacity of each node in the order of twin.state.THERMAL_NODES [J/K]."""
+    """Heat capacity of each node in the order of twin.state.THERMAL_NODES [J/K].
+
+    Validity: lumped nodes.
+    Source: by definition: C = m cp; masses and specific heats are beside the constants of
+    `twin/sizing.py`.
+    """
     return (
         DIE_J_K_W * accelerator_w,
         PLATE_J_K_W * full_compute_w,
@@ -106,7 +118,12 @@ def heat_capacities_j_k(
 
 
 def battery_resistance_ohm(cells_in_series_count: int, battery_wh: float) -> float:
-    """Resistance of the string from SAG_FRAC_AT_1C: R = s U^2 / P(1 C); 1 ohm without battery."""
+    """Resistance of the string from SAG_FRAC_AT_1C: R = s U^2 / P(1 C); 1 ohm without battery.
+
+    Validity: `cells_in_series_count` of equal cells at 25 C.
+    Source: closed form: Ohm's law at 1 C (Plett 2015, chapter 2); the sag is an assumption,
+    beside it in `twin/sizing.py`.
+    """
     nominal_v = NOMINAL_CELL_V * cells_in_series_count
     return SAG_FRAC_AT_1C * nominal_v**2 / battery_wh if battery_wh > 0 else 1.0
 
@@ -123,6 +140,9 @@ def sustained_load_w(
 
     Energy over an orbit: P_array eta_c t_sun = L (t_sun + t_eclipse / eta_rt), so
     L = P_array eta_c t_sun / (t_sun + t_eclipse / eta_rt). Constant array power in sunlight.
+
+    Validity: one eclipse an orbit.
+    Source: Wertz & Larson 1999, Space Mission Analysis and Design, eq. 11-5.
     """
     sunlit_s = orbit_s - eclipse_s
     supply_w = array_power_w * converter_frac * sunlit_s
@@ -130,5 +150,9 @@ def sustained_load_w(
 
 
 def eclipse_battery_j(load_w: float, eclipse_s: float, depth_frac: float) -> float:
-    """Battery that carries a load through an eclipse to the given depth [J]: L t / d."""
+    """Battery that carries a load through an eclipse to the given depth [J]: L t / d.
+
+    Validity: constant load; losses are in the depth.
+    Source: Wertz & Larson 1999, Space Mission Analysis and Design, section 11.4.2.
+    """
     return load_w * eclipse_s / depth_frac

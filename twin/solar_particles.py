@@ -29,6 +29,9 @@ def integral_spectrum_frac(above_gv: FloatArray) -> FloatArray:
     Power laws in rigidity through SAPPHIRE's fluences above 10, 30, 50 and 100 MeV (exponents
     -3.1, -4.3, -4.7), the outer two carried on; none above 1 GeV, where that model ends. The
     shape of the fluence is used for the peak too.
+
+    Validity: 10-1000 MeV.
+    Source: Jiggens et al. 2018, J. Space Weather Space Clim. 8, A31, table 8 (SAPPHIRE).
     """
     known_gv = rigidity_gv(_ENERGY_GEV)
     known, ln_frac = np.log(known_gv), np.log(_FLUENCE_CM2 / _FLUENCE_CM2[0])
@@ -49,6 +52,10 @@ def spe_flux_cm2_s(
     vertical cutoff, whichever is higher: all of it over the poles, none at low latitude. The
     flux above 10 MeV in free space [pfu] is one number or (n,). Isotropic, as events are after
     their first hour. nan gives nan.
+
+    Validity: after an event's first, directional hour; cutoffs as of `cutoff_rigidity_gv`.
+    Source: Jiggens et al. 2018, J. Space Weather Space Clim. 8, A31, table 8; none below the
+    cutoff of Shea, Smart & Gentile 1987.
     """
     if not np.any(free_space_pfu):
         return np.asarray(cutoff_gv * 0.0)
@@ -80,6 +87,10 @@ def event_pfu(level: int, since_onset_s: float, duration_s: float) -> float:
     Rises linearly to the peak in 1.5 h (or a quarter of a short event), then decays
     exponentially such that it is back at NOAA's event threshold of 10 pfu at `duration_s` after
     the onset; the same decay goes on below it. Zero before the onset.
+
+    Validity: levels 1-5; one impulsive event, no second peak.
+    Source: NOAA Space Weather Scales 2011 (peaks); rise and decay: assumption, beside the
+    constants of `twin/solar_particles.py`.
     """
     if since_onset_s <= 0.0:
         return 0.0

@@ -69,6 +69,9 @@ def space_weather_at(weather: SpaceWeather, elapsed_s: float) -> SpaceWeatherNow
     Particle fluxes of overlapping events add; of overlapping storms the strongest counts.
     G level n is Kp = n + 4 (NOAA). It holds from a storm's start to its end; density follows
     with a rise of 3 h and a recovery of 12 h (e-folding).
+
+    Validity: the events that a scenario names; a global state, the same over the whole fleet.
+    Source: NOAA Space Weather Scales 2011 (Kp = n + 4, S levels in decades of pfu).
     """
     pfu = sum(
         event_pfu(one.level, elapsed_s - one.start_s, one.duration_s)

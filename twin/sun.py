@@ -109,6 +109,8 @@ def nutation_rad(centuries: float) -> tuple[float, float]:
     deps = 9.20'' cos O + 0.57'' cos 2L + 0.10'' cos 2M - 0.09'' cos 2O, with O the Moon's node,
     L and M the mean longitudes of Sun and Moon. centuries: Julian, since J2000. Error below
     0.5'' and 0.1''. Source: Meeus 1998, chapter 22, after the IAU 1980 theory.
+
+    Validity: `centuries` [Julian centuries of 36,525 d] within 1950-2100.
     """
     node = math.radians(125.04452 - 1934.136261 * centuries)
     sun = math.radians(280.4665 + 36000.7698 * centuries)

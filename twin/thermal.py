@@ -29,29 +29,31 @@ from twin.state import Environment, FleetParams, FloatArray, IntArray
 # consistent; these gave the least error against an adaptive solver from sunlight into shadow.
 REFERENCE_K: Final = np.array([320.0, 290.0, 280.0])
 
-# Nadir infrared for which a preset's design sink holds: 237 W/m2 (fleets.md 2.3, S12) times the
+# Nadir infrared for which a design sink holds: 237 W/m2 (Gilmore 2002, chapter 2) times the
 # view of the Earth from 600 km, (6371 / 6971)^2. Computed.
 DESIGN_EARTH_IR_W_M2: Final = 237.0 * 0.835
-RADIATOR_SUN_SIN: Final = 0.0349  # edge-on within 2 deg; fleets.md 5.3; assumption
+RADIATOR_SUN_SIN: Final = 0.0349  # edge-on within 2 deg; assumption
 
 # Housekeeping electronics sit on heat pipes of the main radiator, as the radiator areas of the
-# presets imply (their T_avg holds with the bus power on it, fleets.md 3.2); the
+# presets imply (their T_avg holds with the bus power on it); the
 # rest, converters and the battery stay on the body and its own radiators. Assumption.
 BUS_TO_RADIATOR_FRAC: Final = 0.90
 
 BUS_DESIGN_K: Final = 293.15  # what body radiators are sized for: 20 C, usual practice; assumption
 BUS_EMISSIVITY_FRAC: Final = 0.85  # optical solar reflector or white paint; assumption
 BUS_ABSORPTIVITY_FRAC: Final = 0.15  # the same; assumption
-BUS_EARTH_VIEW_FRAC: Final = 0.31  # edge-on plate over nadir plate, physics.md 4.4 (0.258/0.848)
+BUS_EARTH_VIEW_FRAC: Final = (
+    0.31  # edge-on plate over nadir plate at 550 km, 0.258 / 0.848; computed
+)
 
-ARRAY_ABSORPTIVITY_FRAC: Final = 0.90  # physics.md 4.2; assumption
-ARRAY_EMISSIVITY_FRAC: Final = 0.85  # each face; physics.md 4.2; assumption
-ARRAY_POINTING_COS: Final = 0.99939  # sun-tracking within 2 deg; fleets.md 5.3; assumption
+ARRAY_ABSORPTIVITY_FRAC: Final = 0.90  # triple-junction cells under glass; assumption
+ARRAY_EMISSIVITY_FRAC: Final = 0.85  # each face; assumption
+ARRAY_POINTING_COS: Final = 0.99939  # sun-tracking within 2 deg; assumption
 # Both faces together see this share of the nadir plate's Earth flux edge-on, all of it face-on;
-# between, linear in |cos| (physics.md 4.4: 2 x 0.258 / 0.848). Computed, within 0.05.
+# between, linear in |cos| (2 x 0.258 / 0.848 at 550 km). Computed, within 0.05.
 ARRAY_EDGE_VIEW_FRAC: Final = 0.61
 
-HEATER_ON_K: Final = 281.15  # 8 C: above the 5 C warning of fleets.md 5.3; assumption
+HEATER_ON_K: Final = 281.15  # 8 C: above the 5 C warning of its channel; assumption
 HEATER_OFF_K: Final = 284.15  # 3 K of hysteresis; assumption
 
 # Clock control like accelerator firmware's: ramp down above the limit, hold in the band below
@@ -161,6 +163,10 @@ def radiator_absorbed_w(
     the sink is the design's. A payload hosted by a platform (external_power_w > 0) is cooled by
     the platform's loop: a constant sink at radiator_sink_k. A body that turns away from the Sun
     shows it one face of the radiator: the sine then grows to 1.
+
+    Validity: gray two-sided radiators, Earth as a uniform source.
+    Source: Gilmore 2002, Spacecraft Thermal Control Handbook, chapter 2 (environmental
+    heating).
     """
     sink_w_m2 = SIGMA * np.square(np.square(params.radiator_sink_k))
     view_frac = np.minimum(sink_w_m2 / DESIGN_EARTH_IR_W_M2, 1.0)
@@ -187,6 +193,10 @@ def array_absorbed_w(
 
     q = A [alpha S cos + F (eps q_IR + alpha q_albedo)], F for both faces = 0.61 + 0.39 |cos g|,
     g the angle between the Sun and the vertical.
+
+    Validity: flat wings that track the Sun; view of the Earth within 0.05.
+    Source: Gilmore 2002, Spacecraft Thermal Control Handbook, chapter 2 (environmental
+    heating).
     """
     x_m, y_m, z_m = environment.position_teme_m.T
     sun_x, sun_y, sun_z = environment.sun_unit.tolist()
@@ -204,8 +214,11 @@ def array_absorbed_w(
 def radiator_design_k(params: FleetParams) -> FloatArray:
     """Radiator temperature at the planned power [K], (n,).
 
-    Q is the payload's average and 90 % of housekeeping. AI1: 337.10 K at 120 kW in all
-    (fleets.md 3.4).
+    Q is the payload's average and 90 % of housekeeping. AI1: 337.10 K at 120 kW in all.
+
+    Validity: continuous duty at the planned average.
+    Source: closed form: Stefan-Boltzmann law; AI1 at 337.10 K in doi:10.5281/zenodo.20670771
+    (2026).
     """
     heat_w = params.compute_average_w + BUS_TO_RADIATOR_FRAC * params.bus_power_w
     emitting_m2 = params.radiator_emissivity_frac * params.radiator_area_m2
@@ -219,6 +232,8 @@ def equilibrium_temp_k(
 
     T = (Q / (sigma eps A) + T_sink^4)^(1/4), emitting_m2 = eps A. Gray surface, view factor 1.
     Source: Stefan-Boltzmann law, e.g. Gilmore 2002, chapter 2.
+
+    Validity: gray surface, uniform temperature, `emitting_m2` = eps A.
     """
     fourth = heat_w / (SIGMA * emitting_m2) + np.square(np.square(sink_k))
     return np.asarray(np.sqrt(np.sqrt(fourth)))
@@ -229,6 +244,10 @@ def bus_body_area_m2(params: FleetParams) -> FloatArray:
 
     Design heat: the housekeeping that is not on the main radiator, converter losses at the
     average draw, and what leaks in from the main radiator; at least 5 % of the housekeeping.
+
+    Validity: buses cooled through their own walls.
+    Source: closed form: Stefan-Boltzmann law at 20 C; the 5 % floor is an assumption, beside it
+    in `twin/thermal.py`.
     """
     load_w = params.bus_power_w + params.compute_average_w
     converter_w = load_w * (1.0 / params.converter_efficiency_frac - 1.0)
@@ -249,7 +268,12 @@ def _body_absorbed_w(environment: Environment, body_m2: FloatArray) -> FloatArra
 def heater_demand_w(
     battery_temp_k: FloatArray, heater_power_w: FloatArray, params: FleetParams
 ) -> FloatArray:
-    """Battery heater demand [W], (n,): on below 8 C, off above 11 C, otherwise as it was."""
+    """Battery heater demand [W], (n,): on below 8 C, off above 11 C, otherwise as it was.
+
+    Validity: ticks short against the battery's time constant of hours.
+    Source: by definition of a thermostat; thresholds are assumptions, beside them in
+    `twin/thermal.py`.
+    """
     was_on = heater_power_w > 0.0
     on = (battery_temp_k < HEATER_ON_K) | (was_on & (battery_temp_k < HEATER_OFF_K))
     return params.heater_power_w * (on & (params.battery_capacity_j > 0.0))
@@ -263,6 +287,9 @@ def next_throttle_frac(
     Above accel_throttle_k it falls 5 %/s to 20 %, within 3 K below it holds, under that it
     climbs 1 %/s. At accel_trip_k it is 0 until the die is 15 K below the throttle limit.
     Validity: ticks up to 10 s follow the ramp; longer ones switch between its ends.
+
+    Source: by definition of the control law; rates and bands are assumptions, beside them in
+    `twin/thermal.py`.
     """
     excess_k = die_temp_k - params.accel_throttle_k
     fallen_frac = np.maximum(throttle_frac - THROTTLE_DOWN_PER_S * step_s, THROTTLE_FLOOR_FRAC)
@@ -276,7 +303,12 @@ def next_throttle_frac(
 
 
 def initial_temp_k(params: FleetParams, environment: Environment) -> FloatArray:
-    """Temperatures near the working point [K], (n, 7): planned load, array in balance."""
+    """Temperatures near the working point [K], (n, 7): planned load, array in balance.
+
+    Validity: a start near the working point; one orbit forgets it.
+    Source: closed form: each node at the temperature that carries its heat at the planned load
+    (Stefan-Boltzmann law).
+    """
     payload_w = params.compute_average_w
     accel_w = np.maximum(payload_w - params.host_power_w, 0.0)
     radiator_k = radiator_design_k(params)

@@ -37,6 +37,10 @@ def saa_drift_rad(unix_s: float, field_epoch: int = FIELD_1960) -> float:
     """Westward drift of the anomaly since a model's field [rad] at UTC seconds since 1970.
 
     0.2121 deg a year (14 deg from 1960 to 2026); 11.9 deg from 1970 to 2026.
+
+    Validity: 1960-2030; the field also changes its shape.
+    Source: longitude of the least B at 500 km in IGRF-14 (IAGA 2024), found by the committed
+    script of the map.
     """
     year = 1970.0 + unix_s / SECONDS_PER_JULIAN_YEAR
     return float(np.deg2rad(SAA_DRIFT_DEG_PER_YEAR * (year - field_epoch)))
@@ -101,6 +105,10 @@ def shell_inverse_l(columns: MagneticColumns, longitude_rad: FloatArray) -> Floa
 
     The 1960 map without the anomaly's drift: the dipole's axis, which orders cutoffs, moved by
     3 deg only since (IGRF-14: geomagnetic pole at 69 W in 1960, 73 W in 2025). nan gives nan.
+
+    Validity: 150-2000 km.
+    Source: McIlwain 1961, J. Geophys. Res. 66, 3681; map from IRBEM's field routines (aep8
+    1.1.0, 2024).
     """
     return _looked_up(columns, longitude_rad, 0.0, FIELD_1960, (0,))[0]
 
@@ -120,6 +128,8 @@ def proton_flux_cm2_s(
     to 11 %; AP8 itself is good to a factor of about two.
     Validity 150-2000 km: below, zero (the atmosphere removes them); above, the flux at 2000 km,
     which is not conservative. nan positions give nan.
+
+    Source: Sawyer & Vette 1976, NSSDC/WDC-A-R&S 76-06 (AP8).
     """
     field_epoch = FIELD_1960 if solar == "min" else FIELD_1970
     columns = magnetic_columns(latitude_rad, altitude_m)
@@ -139,6 +149,9 @@ def electron_flux_cm2_s(
     AE8 (Vette 1991) by the same look-ups: the anomaly and the horns of the outer belt. Same
     validity as `proton_flux_cm2_s`. AE8 is a mean over storms: daily fluxes in the outer belt
     scatter by a factor of ten either way.
+
+    Validity: 150-2000 km; single days in the outer belt scatter by a factor of ten.
+    Source: Vette 1991, NSSDC/WDC-A-R&S 91-24 (AE8).
     """
     columns = magnetic_columns(latitude_rad, altitude_m)
     place = magnetic_place(columns, longitude_rad, drift_rad)
@@ -146,12 +159,20 @@ def electron_flux_cm2_s(
 
 
 def proton_flux_at(place: MagneticPlace, altitude_m: FloatArray, solar: Solar) -> FloatArray:
-    """Trapped protons above 50 MeV [cm-2 s-1] at magnetic places, (n,); none below 150 km."""
+    """Trapped protons above 50 MeV [cm-2 s-1] at magnetic places, (n,); none below 150 km.
+
+    Validity: 150-2000 km.
+    Source: Sawyer & Vette 1976, NSSDC/WDC-A-R&S 76-06 (AP8).
+    """
     return _above_air(_flux(trapped_table().protons[solar], place), altitude_m)
 
 
 def electron_flux_at(place: MagneticPlace, altitude_m: FloatArray, solar: Solar) -> FloatArray:
-    """Trapped electrons above 1 MeV [cm-2 s-1] at magnetic places, (n,); none below 150 km."""
+    """Trapped electrons above 1 MeV [cm-2 s-1] at magnetic places, (n,); none below 150 km.
+
+    Validity: 150-2000 km.
+    Source: Vette 1991, NSSDC/WDC-A-R&S 91-24 (AE8).
+    """
     return _above_air(_flux(trapped_table().electrons[solar], place), altitude_m)
 
 

@@ -18,15 +18,15 @@ SDC, UECC, ACCEL_SEFI, HOST_CPU_SEFI, HOST_RAM_SEFI, SEL, HARD_FAIL = range(len(
 
 ACCEL_RESET_S: Final = 120.0  # drain, reset, reload weights from host memory; assumption
 HOST_REBOOT_S: Final = 300.0  # server boot and container start; assumption
-RAIL_CUT_S: Final = 10.0  # wait after the current limiter trips; fleets.md drill R5; assumption
+RAIL_CUT_S: Final = 10.0  # wait after the current limiter trips; assumption
 CANARY_INTERVAL_S: Final = 300.0  # known-answer test "each N min", drill R7; assumption
 CECC_PER_UECC: Final = (
-    80.0  # corrected per uncorrected error; physics.md 4.5 after Alsat-1; assumption
+    80.0  # corrected per uncorrected error; after Alsat-1, 98.6 % single-bit upsets; assumption
 )
 
 # Uncorrectable memory errors: a fifth are met by the scrubber before use (row remapped, no job
 # hurt), most are contained to one job, a tenth force a reset. Codes after NVIDIA's Xid catalogue
-# (fleets.md 5.2); shares: assumption.
+# (NVIDIA Xid catalogue); shares: assumption.
 XID_DOUBLE_BIT: Final = 48
 XID_ROW_REMAPPED: Final = 63
 XID_OFF_THE_BUS: Final = 79
@@ -126,7 +126,12 @@ def with_corrected_errors(state: FleetState, fleet: Fleet, seed: int) -> FleetSt
 
 
 def first_corrected_count(seed: int, satellite_key: KeyArray) -> FloatArray:
-    """Hazard of the first corrected error, (n,), exponential of mean 1."""
+    """Hazard of the first corrected error, (n,), exponential of mean 1.
+
+    Validity: one draw for each satellite and seed.
+    Source: Cinlar 1975, Introduction to Stochastic Processes, section 4.7 (unit Poisson
+    process).
+    """
     return exponential(seed, "cecc", satellite_key, 0)
 
 

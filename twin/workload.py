@@ -55,7 +55,12 @@ class Troubles(NamedTuple):
 
 
 def diurnal_frac(local_solar_time_h: FloatArray) -> FloatArray:
-    """Inference demand over its daily mean, (n,); the mean over 24 h is exactly 1."""
+    """Inference demand over its daily mean, (n,); the mean over 24 h is exactly 1.
+
+    Validity: mean of a large population; local solar time.
+    Source: assumption, r = 1 + 0.4 cos(2 pi (t - 15 h) / 24), after traces of language-model
+    serving (Wang et al. 2024, BurstGPT, arXiv:2401.17644).
+    """
     angle_rad = (local_solar_time_h - DIURNAL_PEAK_H) * (2.0 * np.pi / 24.0)
     return np.asarray(1.0 + DIURNAL_AMPLITUDE_FRAC * np.cos(angle_rad))
 
@@ -65,6 +70,9 @@ def planned_frac(params: FleetParams) -> FloatArray:
 
     Continuous duty: (P_average - P_idle) / (P_peak - P_idle). Bursts: on-time over period,
     times 0.95, as the payload is off between them.
+
+    Validity: presets whose average lies between idle and peak.
+    Source: closed form: linear power model (Fan, Weber & Barroso 2007, ISCA, section 4).
     """
     idle_w = params.host_power_w + params.accel_count * params.accel_idle_w
     continuous = (params.compute_average_w - idle_w) / dynamic_power_w(params)
@@ -135,6 +143,10 @@ def work_done(
     rate = min(wanted, (P - P_idle) / (P_peak - P_idle)). What waits longer than the queue limit
     is refused. Training since the last checkpoint is at risk until the next one. Conserved:
     offered = delivered + lost + queue + refused.
+
+    Validity: ticks short against the queue limit.
+    Source: by definition: conservation of work; linear power model of Fan, Weber & Barroso
+    2007, ISCA, section 4.
     """
     power_frac = np.maximum(compute_power_w - demand.idle_w, 0.0) / dynamic_power_w(params)
     rate_frac = np.minimum(demand.rate_frac, power_frac)
@@ -160,7 +172,12 @@ def work_done(
 
 
 def extra_write_s(troubles: Troubles) -> FloatArray:
-    """Time a checkpoint takes to write beyond the healthy 30 s [s], (n,); inf when it cannot."""
+    """Time a checkpoint takes to write beyond the healthy 30 s [s], (n,); inf when it cannot.
+
+    Validity: jobs that wait for their checkpoint.
+    Source: by definition: t = t0 / b - t0 with b the bandwidth that is left; t0 is an
+    assumption, beside it in `twin/workload.py`.
+    """
     rate_frac = troubles.checkpoint_rate_frac
     slow_s = CHECKPOINT_WRITE_S / np.maximum(rate_frac, 1e-9) - CHECKPOINT_WRITE_S
     return np.where(rate_frac > 0.0, slow_s, np.inf)
@@ -178,27 +195,48 @@ def _training_speed_frac(troubles: Troubles, params: FleetParams) -> FloatArray:
 def accelerator_power_w(
     compute_power_w: FloatArray, up_count: IntArray, params: FleetParams
 ) -> FloatArray:
-    """Power of all accelerators of a satellite together [W], (n,): payload less its hosts."""
+    """Power of all accelerators of a satellite together [W], (n,): payload less its hosts.
+
+    Validity: payloads of accelerators and hosts.
+    Source: by definition: payload power less the hosts' share.
+    """
     return np.maximum(compute_power_w - params.host_power_w, 0.0) * (up_count > 0)
 
 
 def tokens_per_s(utilisation_frac: FloatArray, params: FleetParams) -> FloatArray:
-    """Tokens a satellite produces [1/s], (n,): utilisation * accelerators * tokens each."""
+    """Tokens a satellite produces [1/s], (n,): utilisation * accelerators * tokens each.
+
+    Validity: the model and batch of the accelerator's profile.
+    Source: by definition; tokens of each accelerator are in its profile with source.
+    """
     return utilisation_frac * params.accel_count * params.tokens_per_accel_s
 
 
 def result_bit_s(utilisation_frac: FloatArray, params: FleetParams) -> FloatArray:
-    """Results to bring down [bit/s], (n,): the inference share's tokens at 4 bytes each."""
+    """Results to bring down [bit/s], (n,): the inference share's tokens at 4 bytes each.
+
+    Validity: text results.
+    Source: by definition; 4 bytes a token is an assumption, beside the constant of
+    `twin/workload.py`.
+    """
     inference_frac = 1.0 - params.training_frac
     return tokens_per_s(utilisation_frac, params) * inference_frac * (8.0 * RESULT_BYTES_PER_TOKEN)
 
 
 def goodput_frac(delivered_s: FloatArray, offered_s: FloatArray) -> FloatArray:
-    """Useful work over work offered since the epoch [0-1], (n,); 1 before any was offered."""
+    """Useful work over work offered since the epoch [0-1], (n,); 1 before any was offered.
+
+    Validity: since the epoch.
+    Source: by definition: work delivered over work offered.
+    """
     return np.where(offered_s > 0.0, delivered_s / np.maximum(offered_s, 1e-30), 1.0)
 
 
 def dynamic_power_w(params: FleetParams) -> FloatArray:
-    """Power between idle and peak [W], (n,); a floor keeps peak = idle from dividing by 0."""
+    """Power between idle and peak [W], (n,); a floor keeps peak = idle from dividing by 0.
+
+    Validity: peak above idle.
+    Source: closed form: linear power model (Fan, Weber & Barroso 2007, ISCA, section 4).
+    """
     idle_w = params.host_power_w + params.accel_count * params.accel_idle_w
     return np.maximum(params.compute_peak_w - idle_w, 1e-3)
