@@ -56,7 +56,7 @@ def gmst_rad(epoch_unix_s: float, elapsed_s: float = 0.0) -> float:
     TEME and the Earth (Vallado et al. 2006, AIAA 2006-6753, appendix C).
 
     Validity: 1950-2100; UT1 within 0.9 s of UTC by the definition of UTC: 14'' of turn.
-    Source: Aoki et al. 1982, A&A 105, 359, eq. 14.
+    Source: Aoki et al. 1982, A&A 105, 359.
     """
     whole, fraction = julian_date(epoch_unix_s, elapsed_s)
     centuries = ((whole - J2000_JD) + fraction) / DAYS_PER_JULIAN_CENTURY

@@ -4,9 +4,16 @@ from typing import Final
 
 import numpy as np
 
-from twin import battery_ageing, jobs, network, power, radiation, thermal
+from twin import battery_ageing, jobs, network, power, radiation
 from twin.battery import cell_open_circuit_v
-from twin.state import Environment, Fleet, FleetState
+from twin.constants import STEFAN_BOLTZMANN_W_M2_K4 as SIGMA
+from twin.state import Environment, Fleet, FleetParams, FleetState, FloatArray
+from twin.thermal import (
+    ARRAY_EMISSIVITY_FRAC,
+    BUS_DESIGN_K,
+    array_absorbed_w,
+    radiator_design_k,
+)
 from twin.upsets import first_corrected_count
 
 INITIAL_SOC_FRAC: Final = 0.90  # at the epoch, between full and an orbit's depth; assumption
@@ -47,7 +54,7 @@ def initial_state(fleet: Fleet, environment: Environment, seed: int) -> FleetSta
         battery_health_frac=np.ones(count),
         cycle_extreme_frac=soc_frac,
         cycle_reversal_frac=battery_ageing.no_reversals_frac(soc_frac),
-        node_temp_k=thermal.initial_temp_k(params, environment),
+        node_temp_k=initial_temp_k(params, environment),
         throttle_frac=np.ones(count),
         radiated_power_w=satellites,
         absorbed_power_w=satellites,
@@ -88,3 +95,25 @@ def initial_state(fleet: Fleet, environment: Environment, seed: int) -> FleetSta
         accel_xid=none,
         accel_energy_j=accelerators,
     )
+
+
+def initial_temp_k(params: FleetParams, environment: Environment) -> FloatArray:
+    """Temperatures near the working point [K], (n, 7): planned load, array in balance.
+
+    Validity: a start near the working point; one orbit forgets it.
+    Source: closed form: each node at the temperature that carries its heat at the planned load
+    (Stefan-Boltzmann law).
+    """
+    payload_w = params.compute_average_w
+    accel_w = np.maximum(payload_w - params.host_power_w, 0.0)
+    radiator_k = radiator_design_k(params)
+    loop_k = radiator_k + payload_w / params.loop_radiator_w_k
+    plate_k = loop_k + payload_w / params.plate_loop_w_k
+    die_k = plate_k + accel_w / params.die_plate_w_k
+    bus_k = np.full_like(payload_w, BUS_DESIGN_K)
+    area_m2 = np.maximum(params.array_area_m2, 1e-9)
+    taken_w = params.bus_power_w + payload_w
+    array_w = np.maximum(array_absorbed_w(environment, params) - taken_w, 100.0 * area_m2)
+    array_k = np.sqrt(np.sqrt(array_w / (2.0 * ARRAY_EMISSIVITY_FRAC * SIGMA * area_m2)))
+    array_k = np.where(params.array_area_m2 > 0.0, array_k, BUS_DESIGN_K)
+    return np.stack([die_k, plate_k, loop_k, radiator_k, bus_k, bus_k, array_k], axis=1)

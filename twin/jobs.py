@@ -13,7 +13,7 @@ import numpy as np
 
 from twin.power import LOAD_SHED, SAFE
 from twin.state import BoolArray, Environment, Fleet, FleetState, FloatArray, IntArray
-from twin.training_groups import any_member, group_exchange, is_member, slowest_member
+from twin.training_groups import any_member, group_exchange, is_member, slowest_pace_frac
 from twin.workload import QUEUE_LIMIT_S, WorkDemand, diurnal_frac, dynamic_power_w, planned_frac
 
 PATIENCE_S: Final = (
@@ -265,7 +265,7 @@ def _served_frac(
             extra = wish.overhead[:, k]
             pace = np.where(np.isfinite(extra), free / (1.0 + free * extra), 0.0)
             pace = np.minimum(np.minimum(wanted[:, k], pace), np.maximum(power_left, 0.0))
-            pace = slowest_member(pace * (wish.restart_s[:, k] <= 0.0), fleet, k)
+            pace = slowest_pace_frac(pace * (wish.restart_s[:, k] <= 0.0), fleet, k)
             finite = np.where(np.isfinite(extra), extra, 0.0)
             time_left = time_left - pace / np.maximum(1.0 - pace * finite, _NO_RATE)
         else:

@@ -23,10 +23,8 @@ from twin.heat_network import ARRAY, LOOP, RADIATOR
 from twin.power import array_available_w
 from twin.state import Environment, Fleet, FleetState, FloatArray, IntArray
 
-FULL_SUN_FRAC: Final = 0.999
-TURNED_AREA_GAIN: Final = (
-    9.0  # wings across the flow, over edge-on; Starlink in 2022 and 2024; public
-)
+FULL_SUN_FRAC: Final = 0.999  # no shadow to speak of: the array can be judged; assumption
+TURNED_AREA_GAIN: Final = 9.0  # wings across the flow, over edge-on; Starlink 2022; public
 CELL_SPREAD_V: Final = 0.006  # of a balanced string at rest (assumption)
 CELL_SPREAD_FRAC: Final = 0.10  # of a cell's resistance, from cell to cell (assumption)
 

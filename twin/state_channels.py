@@ -32,8 +32,8 @@ from twin.upsets import accelerator_rows, accelerators_up_count
 from twin.workload import goodput_frac, tokens_per_s
 
 BUS_DROOP_FRAC: Final = 0.01  # at peak load; regulated bus of ECSS-E-ST-20C class (assumption)
-BITS_PER_GB: Final = 8e9
-J_PER_WH: Final = 3600.0
+BITS_PER_GB: Final = 8e9  # by definition
+J_PER_WH: Final = 3600.0  # by definition
 
 
 def orbit(rows: IntArray, params: FleetParams, environment: Environment) -> dict[str, FloatArray]:

@@ -300,25 +300,3 @@ def next_throttle_frac(
     ramped_frac = np.where(excess_k < -THROTTLE_BAND_K, risen_frac, ramped_frac)
     tripped = (throttle_frac <= 0.0) & (excess_k > -TRIP_RECOVERY_K)
     return np.asarray(ramped_frac * ~(tripped | (die_temp_k >= params.accel_trip_k)))
-
-
-def initial_temp_k(params: FleetParams, environment: Environment) -> FloatArray:
-    """Temperatures near the working point [K], (n, 7): planned load, array in balance.
-
-    Validity: a start near the working point; one orbit forgets it.
-    Source: closed form: each node at the temperature that carries its heat at the planned load
-    (Stefan-Boltzmann law).
-    """
-    payload_w = params.compute_average_w
-    accel_w = np.maximum(payload_w - params.host_power_w, 0.0)
-    radiator_k = radiator_design_k(params)
-    loop_k = radiator_k + payload_w / params.loop_radiator_w_k
-    plate_k = loop_k + payload_w / params.plate_loop_w_k
-    die_k = plate_k + accel_w / params.die_plate_w_k
-    bus_k = np.full_like(payload_w, BUS_DESIGN_K)
-    area_m2 = np.maximum(params.array_area_m2, 1e-9)
-    taken_w = params.bus_power_w + payload_w
-    array_w = np.maximum(array_absorbed_w(environment, params) - taken_w, 100.0 * area_m2)
-    array_k = np.sqrt(np.sqrt(array_w / (2.0 * ARRAY_EMISSIVITY_FRAC * SIGMA * area_m2)))
-    array_k = np.where(params.array_area_m2 > 0.0, array_k, BUS_DESIGN_K)
-    return np.stack([die_k, plate_k, loop_k, radiator_k, bus_k, bus_k, array_k], axis=1)

@@ -17,6 +17,10 @@ def exchange_s(
 
     t = 2 (N - 1) / N * 8 B / R + 2 (N - 1) (d / c + 0.2 ms): bandwidth-optimal (Patarasuk &
     Yuan 2009, J. Parallel Distrib. Comput. 69, 117-124). 0 for one member; inf without a rate.
+
+    Validity: `members` [1] on a ring of links, no other traffic on them.
+    Source: Patarasuk & Yuan 2009, J. Parallel Distrib. Comput. 69, 117-124; the switching of
+    0.2 ms is an assumption, beside it in `twin/latency.py`.
     """
     others = members - 1.0
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -67,10 +71,13 @@ def any_member(flag: BoolArray, fleet: Fleet, k: int) -> BoolArray:
     return np.asarray(hit[group] & member)
 
 
-def slowest_member(pace: FloatArray, fleet: Fleet, k: int) -> FloatArray:
-    """The least pace of the group for each of its members, (n,); 0 elsewhere."""
+def slowest_pace_frac(pace_frac: FloatArray, fleet: Fleet, k: int) -> FloatArray:
+    """The least pace_frac of the group for each of its members, (n,); 0 elsewhere.
+
+    Validity: synchronous training. Source: by definition of lockstep: p = min over members.
+    """
     assert fleet.tenant_group_index is not None
     group, member = fleet.tenant_group_index[:, k], is_member(fleet, k)
     least = np.full(int(group.max()) + 1, np.inf)
-    np.minimum.at(least, group[member], pace[member])
+    np.minimum.at(least, group[member], pace_frac[member])
     return np.where(member, least[group], 0.0)

@@ -9,6 +9,7 @@ from scipy.integrate import solve_ivp
 
 from twin import thermal
 from twin.constants import STEFAN_BOLTZMANN_W_M2_K4 as SIGMA
+from twin.initial import initial_temp_k
 from twin.state import Environment, FleetParams, FloatArray
 
 DIE, PLATE, LOOP, RADIATOR, BATTERY, BUS, ARRAY = range(7)
@@ -113,7 +114,7 @@ def reference_row_k(
 def test_val_network_follows_an_adaptive_solver(step_s: float, tolerance_k: float) -> None:
     # Full load in sunlight for 20 min, then idle in shadow for 20 min: the hardest real step.
     params = class_params()
-    temp = thermal.initial_temp_k(params, sky())
+    temp = initial_temp_k(params, sky())
     truth = temp.copy()
     worst = 0.0
     for payload, lit in ((1.0, 1.0), (0.0, 0.0), (0.6, 1.0)):
