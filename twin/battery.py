@@ -26,7 +26,7 @@ CELL_MEAN_V: Final = float(_CELL_AREA_V[-1])
 CELL_CHARGE_LIMIT_V: Final = 4.20  # end-of-charge voltage of the same class; confidence: memory
 CHARGE_MIN_TEMP_K: Final = CELSIUS_ZERO_K  # lithium plates below 0 C; usual practice
 FULL_SOC_FRAC: Final = 0.98  # counts as "full" for the depth of discharge; confidence: assumption
-_MIN_RESISTANCE_OHM: Final = 1e-9  # keeps the quotients finite when a preset says 0
+LEAST_RESISTANCE_OHM: Final = 1e-9  # keeps the quotients finite when a preset says 0
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def discharge_limit_w(soc_frac: FloatArray, params: FleetParams) -> FloatArray:
     2015, chapter 2).
     """
     open_v = string_open_circuit_v(soc_frac, params)
-    resistance_ohm = np.maximum(params.battery_resistance_ohm, _MIN_RESISTANCE_OHM)
+    resistance_ohm = np.maximum(params.battery_resistance_ohm, LEAST_RESISTANCE_OHM)
     limit_a = _rate_limit_a(params, params.battery_discharge_limit_c)
     current_a = np.minimum(limit_a, open_v / (2.0 * resistance_ohm))
     power_w: FloatArray = current_a * (open_v - current_a * resistance_ohm)
@@ -130,7 +130,7 @@ def battery_flow(
     charge_a_s = np.maximum(capacity_a_s(params), 1e-30)
     efficiency_frac = params.battery_coulombic_frac
     served_w = np.minimum(deficit_w, discharge_limit_w(soc_frac, params))
-    resistance_ohm = np.maximum(params.battery_resistance_ohm, _MIN_RESISTANCE_OHM)
+    resistance_ohm = np.maximum(params.battery_resistance_ohm, LEAST_RESISTANCE_OHM)
     left_a = soc_frac * capacity_a_s(params) / step_s
     open_v = string_open_circuit_v(soc_frac, params)
     for at_middle in (False, True):
@@ -182,7 +182,7 @@ def _charge_current_a(
     params: FleetParams,
     step_s: float,
 ) -> FloatArray:
-    resistance_ohm = np.maximum(params.battery_resistance_ohm, _MIN_RESISTANCE_OHM)
+    resistance_ohm = np.maximum(params.battery_resistance_ohm, LEAST_RESISTANCE_OHM)
     limit_v = CELL_CHARGE_LIMIT_V * np.maximum(params.battery_cells_in_series_count, 1.0)
     room_a = (1.0 - soc_frac) * capacity_a_s(params) / (step_s * params.battery_coulombic_frac)
     current_a = _source_current_a(surplus_w, open_v, resistance_ohm)

@@ -112,14 +112,14 @@ def advance_temperatures(
     temp_k = np.ascontiguousarray(node_temp_k.T)
     sized = params if changed is None else changed.sized
     body_m2 = bus_body_area_m2(sized)
-    radiating_w_k4 = _radiating_w_k4(params, body_m2)
-    sized_w_k4 = radiating_w_k4 if changed is None else _radiating_w_k4(sized, body_m2)
+    surfaces_w_k4 = radiating_w_k4(params, body_m2)
+    sized_w_k4 = surfaces_w_k4 if changed is None else radiating_w_k4(sized, body_m2)
     absorbed_w = radiator_absorbed_w(environment, params, changed)
     heat_w = np.zeros_like(temp_k)
     heat_w[DIE], heat_w[PLATE], heat_w[BATTERY] = loads.die_w, loads.plate_w, loads.battery_w
     heat_w[RADIATOR] = BUS_TO_RADIATOR_FRAC * loads.bus_w + absorbed_w
     heat_w[BUS] = (1.0 - BUS_TO_RADIATOR_FRAC) * loads.bus_w + loads.converter_w
-    heat_w[BUS] += _body_absorbed_w(environment, body_m2)
+    heat_w[BUS] += body_absorbed_w(environment, body_m2)
     heat_w[ARRAY] = array_absorbed_w(environment, params, changed) - loads.array_electrical_w
     result_k = np.empty_like(temp_k)
     code = sized.thermal_class
@@ -131,15 +131,15 @@ def advance_temperatures(
         gain = (1.0, 1.0) if changed is None else conductance_gain(int(changed.level[first]))
         design = class_design(sized, first, linear_w_k, gain)
         result_k[:, rows] = propagated_temp_k(
-            temp_k[:, rows], heat_w[:, rows], radiating_w_k4[:, rows], design, step_s
+            temp_k[:, rows], heat_w[:, rows], surfaces_w_k4[:, rows], design, step_s
         )
     square_k2 = np.square(temp_k[RADIATOR])
-    emitted_w = radiating_w_k4[0] * square_k2 * square_k2
+    emitted_w = surfaces_w_k4[0] * square_k2 * square_k2
     return ThermalTick(result_k.T, emitted_w, absorbed_w)
 
 
-def _radiating_w_k4(params: FleetParams, body_m2: FloatArray) -> FloatArray:
-    # eps sigma A of the radiating nodes, (3, n).
+def radiating_w_k4(params: FleetParams, body_m2: FloatArray) -> FloatArray:
+    """eps sigma A of radiator, body and array [W/K4], (3, n); the array radiates from both faces."""
     return np.asarray(
         SIGMA
         * np.stack(
@@ -258,8 +258,12 @@ def bus_body_area_m2(params: FleetParams) -> FloatArray:
     return np.asarray(heat_w / (BUS_EMISSIVITY_FRAC * SIGMA * BUS_DESIGN_K**4 - sky_w_m2))
 
 
-def _body_absorbed_w(environment: Environment, body_m2: FloatArray) -> FloatArray:
-    # On the dark, Earth-edge sides of the body: no direct Sun.
+def body_absorbed_w(environment: Environment, body_m2: FloatArray) -> FloatArray:
+    """Infrared and albedo absorbed by the body's own radiators [W], (n,).
+
+    q = A F (eps q_IR + alpha q_albedo), F = 0.31 of an edge-on plate over a nadir plate. They
+    are on the body's dark sides: no direct Sun.
+    """
     infrared_w_m2 = BUS_EMISSIVITY_FRAC * environment.earth_ir_flux_w_m2
     light_w_m2 = BUS_ABSORPTIVITY_FRAC * environment.albedo_flux_w_m2
     return body_m2 * BUS_EARTH_VIEW_FRAC * (infrared_w_m2 + light_w_m2)

@@ -235,7 +235,7 @@ def _columns(params: FleetParams) -> dict[str, FloatArray]:
 
 
 def _radiating(params: FleetParams) -> tuple[FloatArray, FloatArray]:
-    areas = thermal._radiating_w_k4(params, thermal.bus_body_area_m2(params))
+    areas = thermal.radiating_w_k4(params, thermal.bus_body_area_m2(params))
     return areas.T, (4.0 * areas * thermal.REFERENCE_K[:, np.newaxis] ** 3).T
 
 
