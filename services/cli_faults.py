@@ -34,13 +34,26 @@ def faults_show(name: Annotated[str, typer.Argument(help="Id or name of a fault.
 
 @faults_app.command("plot")
 def faults_plot(
-    name: Annotated[str, typer.Argument(help="Id or name of a fault.")],
-    out: Annotated[Path | None, typer.Option(help="PNG to write. [default: fault-ID.png]")] = None,
+    name: Annotated[str | None, typer.Argument(help="Id or name of a fault.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="PNG to write, or folder with --all. [default: fault-ID.png, faults/]"),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every fault of the catalogue.")] = False,
 ) -> None:
-    """The channels a fault moves, with and without it, on one time axis."""
-    from services.fault_plots import plot_fault
+    """The channels a fault moves, with and without it, on one time axis.
 
-    typer.echo(str(plot_fault(name, out)))
+    `twin faults plot T1`, `twin faults plot --all --out faults/` (about 3 minutes).
+    """
+    from services.fault_plots import plot_all_faults, plot_fault
+
+    if every == (name is not None):
+        raise typer.BadParameter("give the name of one fault, or --all")
+    if name is not None:
+        typer.echo(str(plot_fault(name, out)))
+        return
+    for path in plot_all_faults(out or Path("faults")):
+        typer.echo(str(path))
 
 
 @send_app.command()

@@ -1,13 +1,15 @@
-"""A fault's channels with and without it, on one time axis, as a PNG."""
+"""A fault's channels with and without it, on one time axis, as a PNG; or those of every fault."""
 
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
 from twin.channels import by_name
 from twin.errors import DependencyUnavailableError
 from twin.fault_demo import DemoRun, demo_run
-from twin.fault_kinds import FaultKind, fault_kind
+from twin.fault_kinds import FaultKind, fault_kind, fault_kinds
 
 PLAIN, BROKEN, SHADE = "#5b6b7a", "#c8462b", "#f3e3dc"
 
@@ -22,6 +24,19 @@ def plot_fault(name: str, out: Path | None = None) -> Path:
     path = out or Path(f"fault-{kind.id}.png")
     _draw(kind, run, path)
     return path
+
+
+def plot_all_faults(folder: Path) -> list[Path]:
+    """Run every fault's demonstration and draw each; the files written, in the catalogue's order.
+
+    Raises DependencyUnavailableError without matplotlib.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    kinds = list(fault_kinds())
+    return [
+        plot_fault(kind, folder / f"fault-{kind}.png")
+        for kind in track(kinds, "faults", console=Console(stderr=True))
+    ]
 
 
 def _draw(kind: FaultKind, run: DemoRun, path: Path) -> None:
@@ -50,7 +65,8 @@ def _draw(kind: FaultKind, run: DemoRun, path: Path) -> None:
         axis.margins(x=0)
         if np.isfinite(run.plain[channel]).any():
             axis.ticklabel_format(axis="y", useOffset=False)
-    axes[0, 0].legend(loc="upper right", fontsize=7, frameon=False, ncols=2)
+    above = {"loc": "lower right", "bbox_to_anchor": (1.0, 0.98)}
+    axes[0, 0].legend(**above, fontsize=7, frameon=False, ncols=2)
     axes[0, 0].set_title(f"{kind.id} {kind.title} on {run.satellite}", fontsize=10, loc="left")
     axes[-1, 0].set_xlabel("Minutes since the epoch", fontsize=8)
     figure.tight_layout()

@@ -60,7 +60,7 @@ class Demo:
     duration_s: float
     severity: float
     orbit: str  # "dawn" or "noon"
-    also: tuple[str, ...] = ()  # channels shown because they must not move
+    also: tuple[str, ...] = ()  # channels shown beside: far consequences, or what must not move
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,7 @@ def advance_temperatures(
 
 
 def radiating_w_k4(params: FleetParams, body_m2: FloatArray) -> FloatArray:
-    """eps sigma A of radiator, body and array [W/K4], (3, n); the array radiates from both faces."""
+    """eps sigma A of radiator, body and array (both its faces) [W/K4], (3, n)."""
     return np.asarray(
         SIGMA
         * np.stack(

@@ -16,12 +16,11 @@ from hypothesis import strategies as st
 
 from twin.battery import capacity_a_s
 from twin.battery_ageing import aged_params
-from twin.checkpoint import state_rows
 from twin.energy_books import EnergyBooks, energy_books
 from twin.fault_effects import FaultEffects
 from twin.fault_kinds import FaultKind, fault_kinds
 from twin.faulted import under_faults
-from twin.faults import planned, plan_faults
+from twin.faults import plan_faults, planned
 from twin.scenario import build_fleet, load_scenario
 from twin.state import Environment, Fleet, FleetState, FloatArray
 from twin.step import initial_state, step
@@ -117,7 +116,10 @@ def ticks_of(
 
 def sky(elapsed_s: float, phase: FloatArray, given: dict[str, float]) -> Environment:
     count = fleet().count
-    return make_environment(elapsed_s, count, beta_rad=given["beta"], phase_rad=phase)
+    around: Environment = make_environment(
+        elapsed_s, count, beta_rad=given["beta"], phase_rad=phase
+    )
+    return around
 
 
 CASES = st.fixed_dictionaries(
