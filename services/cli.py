@@ -11,6 +11,7 @@ from services.cli_presets import presets_app
 from services.cli_scenarios import scenarios_app
 from services.cli_services import services_app
 from services.life_commands import life_app
+from services.pipeline_commands import dlq_app
 from services.sky_commands import sky_app
 from twin.errors import TwinError
 
@@ -35,6 +36,7 @@ app.add_typer(bench_app, name="bench", help="Measure how fast the physics is.")
 app.add_typer(
     presets_app, name="presets", help="List the presets and where their numbers come from."
 )
+app.add_typer(dlq_app, name="dlq", help="Dead letters: list, show, replay, purge.")
 app.add_typer(faults_app, name="faults", help="The catalogue of faults: list, show, plot.")
 
 

@@ -121,9 +121,10 @@ def ingest(
     """Store telemetry from MQTT; acknowledge it only once it is durable."""
     settings = load_settings()
     log_to_stderr(logging.INFO)
+    from services.control import Control
     from services.ingest import run_ingest
 
-    run(run_ingest(settings, instance))
+    run(run_ingest(settings, instance, control=Control(listening=True)))
 
 
 @services_app.command()

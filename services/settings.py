@@ -45,6 +45,14 @@ class Settings(BaseSettings):
     influx_token: SecretStr | None = Field(None, description="token of a 2.x or 3.x server")
     influx_token_file: Path | None = Field(None, description="file with the token")
 
+    ack_after: Literal["store", "spool"] = Field(
+        "store", description="when the ingester acknowledges: stored, or durable in its spool"
+    )
+    spool_quota_mb: float = Field(1000.0, gt=0, description="bodies of batches in the spool [MB]")
+    spool_full: Literal["wait", "drop_oldest"] = Field(
+        "wait", description="quota used up: acknowledge after the store, or drop the oldest"
+    )
+
     embedded_broker: Literal["auto", "mosquitto", "nats"] = Field(
         "auto", description="broker that `twin up` starts when none is configured"
     )

@@ -28,7 +28,11 @@ REJECTED = frozenset({400, 413, 422})
 
 
 class StoreUnavailableError(Exception):
-    """The store did not take the rows now; try again later."""
+    """The store did not take the rows now; `status` is its HTTP answer, None if there was none."""
+
+    def __init__(self, message: str = "", status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class RejectedRowsError(Exception):
@@ -88,7 +92,7 @@ class _HttpStore(HttpPeer):
             raise RejectedRowsError(f"{answer.status}: {reason}")
         if answer.status >= 300:
             text = answer.content[:200].decode(errors="replace").strip()
-            raise StoreUnavailableError(f"{self.url}: {answer.status} {text}")
+            raise StoreUnavailableError(f"{self.url}: {answer.status} {text}", answer.status)
         return answer.content
 
 
@@ -147,7 +151,8 @@ class InfluxStore(_HttpStore):
         except ApiException as error:
             if error.status in REJECTED:
                 raise RejectedRowsError(f"{error.status}: {error.body}") from None
-            raise StoreUnavailableError(f"{self.url}: {error.status} {error.reason}") from None
+            text = f"{self.url}: {error.status} {error.reason}"
+            raise StoreUnavailableError(text, error.status) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise StoreUnavailableError(f"{self.url}: {error!r}") from None
 

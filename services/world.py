@@ -7,6 +7,7 @@ own and runs every service on virtual time in one thread (tests/simulation).
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from services.journal import Offload, in_thread
 from services.mqtt import Connector, connect
 from services.pace import SYSTEM_CLOCK, Clock
 from services.settings import Settings
@@ -15,11 +16,12 @@ from services.store import Store, open_store
 
 @dataclass(frozen=True)
 class World:
-    """Clock and chance, the way to a broker, the way to a store."""
+    """Clock and chance, the way to a broker, to a store, and to a thread for the disk."""
 
     clock: Clock = SYSTEM_CLOCK
     connect: Connector = connect
     open_store: Callable[[Settings], Store] = open_store
+    offload: Offload | None = None  # None = in the event loop itself
 
 
-REAL_WORLD = World()
+REAL_WORLD = World(offload=in_thread)

@@ -1,0 +1,35 @@
+"""What an operator tells a running service by signals.
+
+SIGTERM and SIGINT end it within seconds (services/cli.py), SIGUSR1 drains it first (`twin drain`),
+SIGHUP makes it read its files again.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Control:
+    """Wishes of the operator; a service looks at those that concern it.
+
+    listening: hear the process's signals; only for the main thread of a real process.
+    """
+
+    listening: bool = False
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    on_reload: list[Callable[[], None]] = field(default_factory=list)
+
+    def listen(self) -> None:
+        """Hear the signals from now on, where this control does."""
+        if not self.listening:
+            return
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGUSR1, self.draining.set)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+
+    def reload(self) -> None:
+        """Read the files again; who fails keeps what it had."""
+        for callback in self.on_reload:
+            callback()

@@ -1,0 +1,148 @@
+"""What comes in from MQTT, checked before it may go to the store.
+
+The main lane carries batches of our own simulators. Their rows pass through as bytes: no value is
+parsed. What is checked is the header (who, which, how many, checksum), the head of every row
+(measurement and tags) against the heads that this shard may send, and that each row has fields
+and a stamp and no text. A head is examined once; after that it is one look-up in a set.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from services.batches import Batch
+from services.mqtt import Message
+from services.topics import Address, parse
+from twin.frames import FrameError, FrameHeader, open_batch
+
+HEAD = re.compile(rb"[a-z_0-9]+((?:,[a-z_0-9]+=[A-Za-z0-9_.:-]+)+)")
+ROW_TAIL = re.compile(rb"-?[0-9]{1,19}")
+HEADS_PER_SHARD_LIMIT = 16_384
+
+ShardOwners = Mapping[str, Mapping[str, str]]
+"""Fleet -> satellite -> the shard that may name it."""
+
+
+class RefusedMessageError(Exception):
+    """A message that nobody can use; `kind` is one of a few, the text says why."""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+
+
+@dataclass
+class _Fleet:
+    """What is known of the newest run of a fleet."""
+
+    run: str
+    owners: dict[str, str] = field(default_factory=dict)  # satellite -> shard
+    heads: dict[str, set[bytes]] = field(default_factory=dict)  # shard -> heads found good
+
+
+class Lanes:
+    """Checks messages; knows which satellites each shard may name.
+
+    `owners` says so for the fleets it lists. Of other fleets the first shard of a run that
+    names a satellite owns it for as long as the run lasts.
+    """
+
+    def __init__(self, owners: Callable[[], ShardOwners] = dict) -> None:
+        self._owners = owners
+        self._fleets: dict[str, _Fleet] = {}
+
+    def forget(self) -> None:
+        """The owners have changed: every head is examined again."""
+        self._fleets.clear()
+
+    def check(self, message: Message) -> Batch | None:
+        """A batch to store; None for a topic that is not ours. Raises RefusedMessageError."""
+        address = parse(message.topic)
+        if address is None or address.lane != "tlm":
+            return None
+        return self._own_batch(message, address)
+
+    def check_row(self, topic: str, row: bytes) -> bytes:
+        """A single row that the store refused before. Raises RefusedMessageError."""
+        address = parse(topic)
+        if address is None or not row.endswith(b"\n") or row.count(b"\n") != 1:
+            raise RefusedMessageError("owner", "not a row on a topic of ours")
+        if _tags(row.partition(b" ")[0]).get("fleet") != address.fleet:
+            raise RefusedMessageError("owner", "a row of another fleet")
+        return row
+
+    def _own_batch(self, message: Message, address: Address) -> Batch:
+        try:
+            header, body = open_batch(message.payload)
+        except FrameError as error:
+            raise RefusedMessageError("frame", str(error)) from None
+        if (header.fleet, header.shard) != (address.fleet, address.leaf):
+            reason = f"header of {header.fleet}/{header.shard} on another topic"
+            raise RefusedMessageError("owner", reason)
+        self._check_rows(header, body)
+        key = ((header.fleet, header.run, header.shard), header.seq)
+        return Batch(
+            message.topic,
+            body,
+            header.frames,
+            header.lines,
+            message.acknowledge,
+            key,
+            header.t_ns,
+            base=header.base,
+        )
+
+    def _check_rows(self, header: FrameHeader, body: bytes) -> None:
+        """Every row is one of this shard's, has fields, a stamp and no text."""
+        if not body:
+            return
+        if b'"' in body or b"\\" in body:
+            raise RefusedMessageError("schema", "a row with text or escapes")
+        lines = body.split(b"\n")
+        lines.pop()
+        self._check_heads(header, {line[: line.find(b" ")] for line in lines})
+        stamp = b" %d" % header.t_ns
+        if body.count(b" ") == 2 * len(lines) and all(line.endswith(stamp) for line in lines):
+            return
+        for line in lines:
+            parts = line.split(b" ")
+            if len(parts) != 3 or not ROW_TAIL.fullmatch(parts[2]):
+                raise RefusedMessageError("schema", "a row that is not `head fields stamp`")
+
+    def _check_heads(self, header: FrameHeader, heads: set[bytes]) -> None:
+        fleet = self._fleets.get(header.fleet)
+        if fleet is None or fleet.run != header.run:
+            fleet = self._fleets[header.fleet] = _Fleet(header.run)
+        known = fleet.heads.setdefault(header.shard, set())
+        unknown = heads - known
+        if not unknown:
+            return
+        listed = self._owners().get(header.fleet)
+        claims: set[str] = set()
+        for head in unknown:
+            tags = _tags(head)
+            if tags.get("fleet") != header.fleet:
+                raise RefusedMessageError("owner", "a row of another fleet")
+            satellite = tags.get("sat")
+            if satellite is None:
+                continue
+            claimed = fleet.owners.get(satellite, header.shard)
+            owner = claimed if listed is None else listed.get(satellite)
+            if owner != header.shard:
+                reason = f"a row of a satellite of another shard: {satellite}"
+                raise RefusedMessageError("owner", reason)
+            claims.add(satellite)
+        fleet.owners |= dict.fromkeys(claims, header.shard)
+        if len(known) + len(unknown) <= HEADS_PER_SHARD_LIMIT:
+            known |= unknown
+
+
+def _tags(head: bytes) -> dict[str, str]:
+    """Tags of a row's head; empty for one that is not `measurement,tag=value,...`."""
+    match = HEAD.fullmatch(head)
+    if match is None:
+        return {}
+    pairs = [pair.partition(b"=") for pair in match[1][1:].split(b",")]
+    if len({name for name, _, _ in pairs}) != len(pairs):
+        return {}
+    return {name.decode(): value.decode() for name, _, value in pairs}

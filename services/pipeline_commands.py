@@ -1,0 +1,58 @@
+"""Commands around the way to the store: dead letters."""
+
+from typing import Annotated
+
+import typer
+
+from services.process import run
+from services.settings import load_settings
+
+dlq_app = typer.Typer(no_args_is_help=True)
+
+IdsArgument = Annotated[
+    list[int] | None, typer.Argument(help="Numbers from `twin dlq list`. [default: all]")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON, one object a line.")]
+
+
+@dlq_app.command("list")
+def dlq_list(as_json: JsonOption = False) -> None:
+    """Every message and row that nobody could use, with the reason."""
+    from services.dlq import list_letters
+
+    list_letters(load_settings(), as_json=as_json)
+
+
+@dlq_app.command("show")
+def dlq_show(number: Annotated[int, typer.Argument(help="Number of the letter.")]) -> None:
+    """One letter: its reason, topic and first 4 KiB."""
+    from services.dlq import show_letter
+
+    show_letter(load_settings(), number)
+
+
+@dlq_app.command("replay")
+def dlq_replay(ids: IdsArgument = None) -> None:
+    """Put letters through the ingester's checks and into the store again.
+
+    What the store takes is forgotten here; what it refuses stays. Exit code 1 if any stayed.
+    """
+    from services.dlq import Replayed, replay_letters
+
+    done = run(replay_letters(load_settings(), ids or None)) or Replayed()
+    typer.echo(f"{done.stored} stored, {done.stayed} still refused")
+    if done.stayed:
+        raise typer.Exit(1)
+
+
+@dlq_app.command("purge")
+def dlq_purge(
+    ids: IdsArgument = None,
+    everything: Annotated[bool, typer.Option("--all", help="All letters.")] = False,
+) -> None:
+    """Throw letters away for good."""
+    from services.dlq import purge_letters
+
+    if not ids and not everything:
+        raise typer.BadParameter("name letters, or say --all", param_hint="ids")
+    typer.echo(f"{purge_letters(load_settings(), ids or None)} letters thrown away")

@@ -1,0 +1,156 @@
+"""The way into the store: told apart are a store that is down and rows that nobody can take.
+
+An answer other than "stored" does not say which it is: InfluxDB answers 400 for one bad row, 500
+for a full disk, and 2.x has answered 500 for a type conflict. So before any row is called poison
+a canary row is written. If that fails the store is down: everything waits, nothing is given up.
+If it passes, the rows are halved until those are found that fail alone, in at most
+2 ceil(log2 n) + 2 writes for one bad row among n (the first write, the canary, two per halving).
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from services.pace import SYSTEM_CLOCK, Clock, full_jitter_s
+from services.store import RejectedRowsError, Store, StoreUnavailableError
+
+LOG = logging.getLogger(__name__)
+EQUAL_FAILURES = 3
+FIRST_WAIT_S = 0.1
+LONGEST_WAIT_S = 5.0
+
+
+def _ignore(_seconds: float) -> None:
+    return None
+
+
+@dataclass
+class Guard:
+    """Writes to one store, and what is known of its health."""
+
+    store: Store
+    clock: Clock = SYSTEM_CLOCK
+    store_is_up: bool = True
+    retries_count: int = 0
+    canaries_count: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    last_stored_s: float | None = None  # of the event loop's clock
+    observe_write_s: Callable[[float], None] = _ignore
+
+    async def write(self, lines: bytes) -> str | None:
+        """None once the rows are stored; the store's reason where the rows are at fault."""
+        waits_s = full_jitter_s(FIRST_WAIT_S, LONGEST_WAIT_S, self.clock)
+        failure, equal_count = "", 0
+        while True:
+            try:
+                await self._call(lines)
+            except RejectedRowsError as error:
+                if await self.canary():
+                    return str(error)
+                failure, equal_count = "", 0
+            except StoreUnavailableError as error:
+                same = _kind(error) == failure
+                failure, equal_count = _kind(error), equal_count + 1 if same else 1
+                if equal_count % EQUAL_FAILURES == 0 and await self.canary():
+                    return str(error)
+                self._note_down(error, known=equal_count >= EQUAL_FAILURES)
+            else:
+                return None
+            self.retries_count += 1
+            await asyncio.sleep(next(waits_s))
+
+    async def canary(self) -> bool:
+        """Whether the store takes a row that is certainly good."""
+        self.canaries_count += 1
+        row = b"ops,service=canary probe=1.0 %d\n" % round(self.clock.unix_s() * 1e9)
+        try:
+            await self._call(row)
+        except (StoreUnavailableError, RejectedRowsError) as error:
+            self._note_down(error, known=True)
+            return False
+        return True
+
+    async def isolate(self, lines: list[bytes], reason: str) -> dict[int, str]:
+        """Store the good of `lines`, which fail together; the bad by index, with reasons."""
+        bad: dict[int, str] = {}
+        doubtful: list[int] = []
+        parts: list[tuple[int, int, str | None, bool]] = [(0, len(lines), reason, False)]
+        while parts:
+            start, stop, why, soft = parts.pop()
+            if stop - start == 1:
+                if why is None:
+                    why, soft = await self._attempt(lines[start:stop])
+                if why is not None:
+                    bad[start] = why
+                    doubtful += [start] if soft else []
+                continue
+            middle = (start + stop) // 2
+            left, left_soft = await self._attempt(lines[start:middle])
+            if left is None:  # then it is the other half, which need not be tried as a whole
+                parts.append((middle, stop, None, False))
+                continue
+            right, right_soft = await self._attempt(lines[middle:stop])
+            if right is not None:
+                parts.append((middle, stop, right, right_soft))
+            parts.append((start, middle, left, left_soft))
+        if doubtful and not await self.canary():  # it went down while we looked: look again
+            await self._until_up()
+            again = await self.isolate([lines[index] for index in doubtful], reason)
+            for place, index in enumerate(doubtful):
+                del bad[index]
+                bad |= {index: again[place]} if place in again else {}
+        return bad
+
+    async def _attempt(self, lines: list[bytes]) -> tuple[str | None, bool]:
+        """Why the store does not take these rows, if so; and whether that is in doubt."""
+        body = b"".join(lines)
+        while True:
+            try:
+                await self._call(body)
+            except RejectedRowsError as error:
+                return str(error), False
+            except StoreUnavailableError as error:
+                if error.status is not None or await self.canary():
+                    return str(error), True
+                await self._until_up()
+            else:
+                return None, False
+
+    async def _until_up(self) -> None:
+        waits_s = full_jitter_s(FIRST_WAIT_S, LONGEST_WAIT_S, self.clock)
+        while not await self.canary():  # noqa: ASYNC110 - the store tells nobody
+            await asyncio.sleep(next(waits_s))
+
+    async def _call(self, lines: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        begun_s = loop.time()
+        try:
+            await self.store.write(lines)
+        except StoreUnavailableError as error:
+            self.errors[_kind_class(error)] += 1
+            raise
+        except RejectedRowsError:
+            self.errors["rejected"] += 1
+            raise
+        self.last_stored_s = loop.time()
+        self.observe_write_s(self.last_stored_s - begun_s)
+        if not self.store_is_up:
+            LOG.warning("store is back")
+        self.store_is_up = True
+
+    def _note_down(self, error: Exception, *, known: bool) -> None:
+        if known and self.store_is_up:
+            LOG.warning("store: %s; trying again", error)
+            self.store_is_up = False
+
+
+def _kind(error: StoreUnavailableError) -> str:
+    """Failures of one kind are equal, whatever else their text says."""
+    return str(error) if error.status is None else str(error.status)
+
+
+def _kind_class(error: StoreUnavailableError) -> str:
+    """A small set of labels: `5xx`, `4xx`, or `no answer`."""
+    return "no answer" if error.status is None else f"{error.status // 100}xx"
