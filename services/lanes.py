@@ -10,13 +10,16 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from services.batches import Batch
 from services.mqtt import Message
 from services.topics import Address, parse
 from twin.frames import FrameError, FrameHeader, open_batch
 
 HEAD = re.compile(rb"[a-z_0-9]+((?:,[a-z_0-9]+=[A-Za-z0-9_.:-]+)+)")
-ROW_TAIL = re.compile(rb"-?[0-9]{1,19}")
+STAMP = re.compile(rb"-?[0-9]{1,19}")
+NEWLINE, SPACE = 10, 32
 HEADS_PER_SHARD_LIMIT = 16_384
 
 ShardOwners = Mapping[str, Mapping[str, str]]
@@ -98,16 +101,23 @@ class Lanes:
             return
         if b'"' in body or b"\\" in body:
             raise RefusedMessageError("schema", "a row with text or escapes")
-        lines = body.split(b"\n")
-        lines.pop()
-        self._check_heads(header, {line[: line.find(b" ")] for line in lines})
-        stamp = b" %d" % header.t_ns
-        if body.count(b" ") == 2 * len(lines) and all(line.endswith(stamp) for line in lines):
-            return
-        for line in lines:
-            parts = line.split(b" ")
-            if len(parts) != 3 or not ROW_TAIL.fullmatch(parts[2]):
-                raise RefusedMessageError("schema", "a row that is not `head fields stamp`")
+        octets = np.frombuffer(body, dtype=np.uint8)
+        ends = np.flatnonzero(octets == NEWLINE)
+        spaces = np.flatnonzero(octets == SPACE)
+        begins = np.concatenate([[0], ends[:-1] + 1])
+        if (
+            len(spaces) != 2 * len(ends)
+            or not (
+                (begins < spaces[::2]) & (spaces[::2] + 1 < spaces[1::2]) & (spaces[1::2] < ends)
+            ).all()
+        ):
+            raise RefusedMessageError("schema", "a row that is not `head fields stamp`")
+        cuts = zip(begins.tolist(), spaces[::2].tolist(), strict=True)
+        self._check_heads(header, {body[begin:space] for begin, space in cuts})
+        cuts = zip((spaces[1::2] + 1).tolist(), ends.tolist(), strict=True)
+        for stamp in {body[space:end] for space, end in cuts}:
+            if not STAMP.fullmatch(stamp):
+                raise RefusedMessageError("schema", "a row whose stamp is not a whole number")
 
     def _check_heads(self, header: FrameHeader, heads: set[bytes]) -> None:
         fleet = self._fleets.get(header.fleet)

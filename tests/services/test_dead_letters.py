@@ -206,8 +206,9 @@ def test_the_command_lists_shows_and_purges(
         (b"sat_state,fleet=g,plane=p,sat=A,fleet=f a=1 10\n", "another fleet"),
         (b"sat_state,fleet=f,plane=p,sat=A a=1\n", "head fields stamp"),
         (b"sat_state,fleet=f,plane=p,sat=A a=1 10 10\n", "head fields stamp"),
-        (b"sat_state,fleet=f,plane=p,sat=A a=1 now\n", "head fields stamp"),
-        (b"\n", "another fleet"),
+        (b"sat_state,fleet=f,plane=p,sat=A a=1 now\n", "not a whole number"),
+        (b"\n", "head fields stamp"),
+        (b"sat_state,fleet=f,plane=p,sat=A  10\n", "head fields stamp"),
     ],
 )
 def test_a_row_that_is_not_plainly_ours_is_refused(body: bytes, reason: str) -> None:
