@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: help install up test check bench format lint types imports fresh generate golden secrets images debian clean
+.PHONY: help install up test check bench format lint types imports fresh generate golden secrets sbom images debian clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,10 @@ golden: $(DEV) ## Make the reference files of tests/golden again, with tools tha
 
 secrets: $(RUNTIME) ## Generate passwords and tokens for docker compose into ./secrets
 	$(BIN)/python scripts/make_secrets.py $(ARGS)
+
+sbom: $(DEV) ## List every installed package with its licence in build/sbom.json (CycloneDX)
+	@mkdir -p build
+	$(BIN)/cyclonedx-py environment --no-validate --output-reproducible --pyproject pyproject.toml --output-file build/sbom.json $(BIN)/python
 
 debian: ## Install Debian's mosquitto, influxdb and chromium for the tests, where that is possible
 	@scripts/install_debian.sh mosquitto mosquitto-clients influxdb chromium

@@ -1,4 +1,4 @@
-"""Makes the secrets of docker-compose.yml: `make secrets`, or `--rotate` for new passwords.
+"""Makes the secrets of docker-compose.yml: `make secrets`, or `--rotate` for new ones.
 
 Who can read them. Compose mounts a secret file as it is on the host, with its owner and mode,
 and every container here runs as its own user (broker 1883, store 1000, Grafana 472, ours
@@ -12,27 +12,40 @@ and every container here runs as its own user (broker 1883, store 1000, Grafana 
 The engine opens the files itself, so the closed directory does not stand in its way. With an
 engine that runs without root, your group is number 0 inside: set TWIN_SECRETS_GID=0 in .env.
 
-An existing secret is never overwritten. `--rotate` makes new broker passwords, which take
-effect when the containers are restarted; the passwords of the store and of Grafana are kept,
-because both copied theirs into a volume when they first started.
+What is made. For the broker: a password for each user, its configuration, its access file, an
+authority and a server certificate (mqtt_ca is the only one of them that clients need). For the
+console a token, for the store and Grafana what their first start asks for.
+
+An existing secret is never overwritten. `--rotate` makes new broker passwords, a new authority
+and a new console token, which take effect when the containers are restarted; the passwords of
+the store and of Grafana are kept, because both copied theirs into a volume when they first
+started. A certificate that ends in less than 60 days is renewed by any run.
 """
 
 import argparse
-import base64
-import hashlib
-import os
-import secrets
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+
+from services.broker_access import SERVER_USERS, BrokerUser, access_file, simulator
+from services.broker_config import BrokerPlaces, mosquitto_conf
+from services.certificates import Pair, new_authority, new_server, serves
+from services.secret_files import (
+    GROUP_FILE,
+    new_secret,
+    password_file,
+    password_file_fits,
+    write_secret,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 DIRECTORY_MODE = 0o700
-FILE_MODE = 0o640
-SECRET_BYTES = 32  # 256 bits, 43 characters of the URL-safe alphabet
 MINIMUM_CHARACTERS = 32
 
-BROKER_USERS = ("simulate", "ingest", "console", "drill", "health")
+BROKER_USERS = tuple(user.name for user in SERVER_USERS)
+CONSOLE_TOKEN = "console_token"
 FIRST_START_SECRETS = (
     "influx_admin_password",
     "influx_admin_token",
@@ -40,13 +53,27 @@ FIRST_START_SECRETS = (
     "grafana_secret_key",
 )
 PASSWORD_FILE = "mosquitto_passwd"
+ACCESS_FILE = "mosquitto_acl"
+CONFIGURATION = "mosquitto_conf"
 HEALTH_OPTIONS = "mosquitto_sub"
+AUTHORITY, AUTHORITY_KEY = "mqtt_ca", "mqtt_ca_key"
+SERVER, SERVER_KEY = "mqtt_server", "mqtt_server_key"
+BROKER_FILES = (
+    PASSWORD_FILE,
+    ACCESS_FILE,
+    CONFIGURATION,
+    HEALTH_OPTIONS,
+    AUTHORITY,
+    AUTHORITY_KEY,
+    SERVER,
+    SERVER_KEY,
+)
 GROUP_VARIABLE = "TWIN_SECRETS_GID"
 
-# mosquitto_passwd's own numbers. A guessable password would need far more iterations; 256
-# random bits need none, and each login costs the single-threaded broker this much.
-PBKDF2_ITERATIONS = 101
-PBKDF2_SALT_BYTES = 12
+MOUNT = "/run/secrets"  # where an engine puts secrets
+BROKER_PORT = 8883
+BROKER_NAMES = ("mosquitto", "localhost", "127.0.0.1")
+PART = re.compile(r"mqtt_(simulate-\d+of\d+)_password")
 
 
 class WeakSecretError(Exception):
@@ -58,32 +85,11 @@ def broker_secret(user: str) -> str:
     return f"mqtt_{user}_password"
 
 
-def mosquitto_hash(password: str, salt: bytes) -> str:
-    """One password as mosquitto stores it: `$7$iterations$salt$PBKDF2-HMAC-SHA512`, base64."""
-    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, PBKDF2_ITERATIONS)
-    salt_text, digest_text = (base64.b64encode(part).decode() for part in (salt, digest))
-    return f"$7${PBKDF2_ITERATIONS}${salt_text}${digest_text}"
-
-
-def verifies(stored: str, password: str) -> bool:
-    """Whether a line's hash is of this password; False for a form that is not ours."""
-    parts = stored.split("$")
-    if len(parts) != 5 or parts[1] != "7":
-        return False
-    salt = base64.b64decode(parts[3])
-    again = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, int(parts[2]))
-    return secrets.compare_digest(base64.b64encode(again).decode(), parts[4])
-
-
-def write_secret(path: Path, text: str) -> None:
-    """Write a file in one step: at no moment is it half written or open to others."""
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        stream.write(text)
-        os.fchmod(stream.fileno(), FILE_MODE)
-    temporary.replace(path)
+def users_of(directory: Path, parts: int = 0) -> tuple[BrokerUser, ...]:
+    """The fixed users, and a simulator for each part: of `parts`, or as there are passwords."""
+    names = [f"simulate-{part}of{parts}" for part in range(parts)]
+    names += [found[1] for path in directory.iterdir() if (found := PART.fullmatch(path.name))]
+    return (*SERVER_USERS, *(simulator(name) for name in sorted(set(names))))
 
 
 def ensure_secret(path: Path, *, renew: bool) -> bool:
@@ -92,42 +98,74 @@ def ensure_secret(path: Path, *, renew: bool) -> bool:
         if len(path.read_text().strip()) < MINIMUM_CHARACTERS:
             message = f"{path}: shorter than {MINIMUM_CHARACTERS} characters; remove it"
             raise WeakSecretError(message)
-        path.chmod(FILE_MODE)
+        path.chmod(GROUP_FILE)
         return False
-    write_secret(path, secrets.token_urlsafe(SECRET_BYTES) + "\n")
+    write_secret(path, new_secret() + "\n")
     return True
 
 
-def ensure_derived(directory: Path) -> list[str]:
-    """The broker's password file and the health check's options, remade when they differ."""
-    passwords = {
-        user: (directory / broker_secret(user)).read_text().strip() for user in BROKER_USERS
-    }
+def ensure_text(path: Path, text: str) -> bool:
+    """Write a file unless it says this already; True when written."""
+    if path.exists() and path.read_text() == text:
+        path.chmod(GROUP_FILE)
+        return False
+    write_secret(path, text)
+    return True
+
+
+def ensure_certificates(directory: Path, names: Sequence[str], *, renew: bool) -> list[str]:
+    """The authority once, the broker's certificate when it does not fit or ends soon."""
     written = []
-    if not _password_file_fits(directory / PASSWORD_FILE, passwords):
-        lines = (
-            f"{user}:{mosquitto_hash(password, secrets.token_bytes(PBKDF2_SALT_BYTES))}\n"
-            for user, password in passwords.items()
-        )
-        write_secret(directory / PASSWORD_FILE, "".join(lines))
-        written.append(PASSWORD_FILE)
-    # mosquitto_sub reads its options from a file of this name, so that the password is in no
-    # process list.
-    options = f"-u health\n-P {passwords['health']}\n"
-    path = directory / HEALTH_OPTIONS
-    if not path.exists() or path.read_text() != options:
-        write_secret(path, options)
-        written.append(HEALTH_OPTIONS)
+    authority = Pair(_text(directory / AUTHORITY), _text(directory / AUTHORITY_KEY))
+    if renew or not authority.certificate or not authority.key:
+        authority = new_authority()
+        written += [AUTHORITY, AUTHORITY_KEY]
+        write_secret(directory / AUTHORITY, authority.certificate)
+        write_secret(directory / AUTHORITY_KEY, authority.key)
+    shown = _text(directory / SERVER)
+    key_is_there = bool(_text(directory / SERVER_KEY))
+    if not key_is_there or not serves(shown, authority.certificate, names, datetime.now(UTC)):
+        server = new_server(authority, names)
+        written += [SERVER, SERVER_KEY]
+        write_secret(directory / SERVER, server.certificate)
+        write_secret(directory / SERVER_KEY, server.key)
     return written
 
 
-def _password_file_fits(path: Path, passwords: dict[str, str]) -> bool:
-    if not path.exists():
-        return False
-    rows = dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line)
-    return rows.keys() == passwords.keys() and all(
-        verifies(rows[user], password) for user, password in passwords.items()
+def ensure_broker_files(directory: Path, users: Sequence[BrokerUser]) -> list[str]:
+    """Password file, access file, configuration and the health check's options."""
+    passwords = {user.name: _text(directory / broker_secret(user.name)).strip() for user in users}
+    written = []
+    if not password_file_fits(_text(directory / PASSWORD_FILE), passwords):
+        write_secret(directory / PASSWORD_FILE, password_file(passwords))
+        written.append(PASSWORD_FILE)
+    places = BrokerPlaces(
+        address="0.0.0.0",  # every address of its container; the compose file publishes none
+        port=BROKER_PORT,
+        passwords=f"{MOUNT}/{PASSWORD_FILE}",
+        access=f"{MOUNT}/{ACCESS_FILE}",
+        data="/mosquitto/data",
+        log="stderr",
+        certificate=f"{MOUNT}/{SERVER}",
+        key=f"{MOUNT}/{SERVER_KEY}",
     )
+    # mosquitto_sub reads its options from a file of this name, so that the password is in no
+    # process list.
+    options = (
+        f"-u health\n-P {passwords['health']}\n-p {BROKER_PORT}\n--cafile {MOUNT}/{AUTHORITY}\n"
+    )
+    for name, text in (
+        (ACCESS_FILE, access_file(users)),
+        (CONFIGURATION, mosquitto_conf(places)),
+        (HEALTH_OPTIONS, options),
+    ):
+        if ensure_text(directory / name, text):
+            written.append(name)
+    return written
+
+
+def _text(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
 
 
 def ensure_group(path: Path, group_id: int) -> bool:
@@ -139,16 +177,25 @@ def ensure_group(path: Path, group_id: int) -> bool:
     return True
 
 
-def make_secrets(directory: Path, env_file: Path, *, rotate: bool = False) -> list[str]:
+def make_secrets(
+    directory: Path,
+    env_file: Path,
+    *,
+    rotate: bool = False,
+    hosts: Sequence[str] = (),
+    parts: int = 0,
+) -> list[str]:
     """Make what is missing; names of what was written. Raises WeakSecretError."""
     directory.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
     directory.chmod(DIRECTORY_MODE)
-    broker = [broker_secret(user) for user in BROKER_USERS]
-    written = [name for name in broker if ensure_secret(directory / name, renew=rotate)]
+    users = users_of(directory, parts)
+    renewed = [*(broker_secret(user.name) for user in users), CONSOLE_TOKEN]
+    written = [name for name in renewed if ensure_secret(directory / name, renew=rotate)]
     written += [
         name for name in FIRST_START_SECRETS if ensure_secret(directory / name, renew=False)
     ]
-    written += ensure_derived(directory)
+    written += ensure_certificates(directory, (*BROKER_NAMES, *hosts), renew=rotate)
+    written += ensure_broker_files(directory, users)
     if ensure_group(env_file, directory.stat().st_gid):
         written.append(env_file.name)
     return written
@@ -163,10 +210,25 @@ def main(arguments: Iterable[str] | None = None) -> int:
     )
     parser.add_argument("--directory", type=Path, default=ROOT / "secrets")
     parser.add_argument("--env-file", type=Path, default=ROOT / ".env")
-    parser.add_argument("--rotate", action="store_true", help="new broker passwords")
+    parser.add_argument("--rotate", action="store_true", help="new broker secrets and token")
+    parser.add_argument(
+        "--host",
+        action="append",
+        default=[],
+        help="one more name or address of the broker, for its certificate; give it every time",
+    )
+    parser.add_argument(
+        "--parts", type=int, default=0, help="a broker user for each of so many simulators"
+    )
     options = parser.parse_args(None if arguments is None else list(arguments))
     try:
-        written = make_secrets(options.directory, options.env_file, rotate=options.rotate)
+        written = make_secrets(
+            options.directory,
+            options.env_file,
+            rotate=options.rotate,
+            hosts=options.host,
+            parts=options.parts,
+        )
     except WeakSecretError as error:
         print(error, file=sys.stderr)
         return 78

@@ -150,10 +150,10 @@ def store(
     settings = load_settings()
     log_to_stderr(logging.INFO)
     from services.embedded_store import run_store
-    from services.settings import refuse_public_bind
+    from services.settings import loopback_only
 
     host, port = host_and_port(listen, "--listen")
-    refuse_public_bind(host, "--listen", allowed=False)
+    loopback_only(host, "--listen")
     run(run_store(settings, host, port, file or settings.state_dir / "telemetry.duckdb"))
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import ssl
 
 import orjson
 from aiohttp import web
@@ -9,10 +10,12 @@ from aiohttp import web
 from services.console.app import LOOPBACK_HOSTS, create_app
 from services.console.feed import LiveFleet
 from services.health import health_server
+from services.http_site import Site
 from services.mqtt import Connection, Message, ServiceState, keep_connected
 from services.settings import Settings, host_and_port, refuse_public_bind
 from services.store import open_store
 from services.topics import Topics, parse
+from twin.errors import ConfigurationError, Problem
 
 LOG = logging.getLogger(__name__)
 EVENTS_KEPT = 100
@@ -64,7 +67,9 @@ class PipelineStatus:
 async def run_console(settings: Settings) -> None:
     """Serve the console until cancelled."""
     host, port = host_and_port(settings.console_listen, "TWIN_CONSOLE_LISTEN")
-    refuse_public_bind(host, "TWIN_CONSOLE_LISTEN", settings.console_insecure)
+    refuse_public_bind(host, settings)
+    tls = _tls(settings)
+    token = settings.console_token.get_secret_value() if settings.console_token else ""
     live, status = LiveFleet(), PipelineStatus()
     extra = [name.strip() for name in settings.console_allowed_hosts.split(",") if name.strip()]
     service = ServiceState(Topics("all").service("console"), "console")
@@ -73,12 +78,19 @@ async def run_console(settings: Settings) -> None:
         health_server(settings.health_listen, status.checks),
         asyncio.TaskGroup() as tasks,
     ):
-        app = create_app(live, store, status, allowed_hosts=[*LOOPBACK_HOSTS, *extra])
+        app = create_app(
+            live,
+            store,
+            status,
+            allowed_hosts=[*LOOPBACK_HOSTS, *extra],
+            token=token,
+            cookie_over_tls=tls is not None,
+        )
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         try:
-            await web.TCPSite(runner, host, port).start()
-            LOG.info("console on http://%s:%d/", host, port)
+            await (site := Site(runner, host, port, ssl_context=tls)).start()
+            LOG.info("console on %s/", site.name)
 
             async def use(connection: Connection) -> None:
                 status.broker_is_up = True
@@ -91,6 +103,20 @@ async def run_console(settings: Settings) -> None:
             await asyncio.Event().wait()
         finally:
             await runner.cleanup()
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    """TLS if a certificate is given. Raises ConfigurationError for one that does not load."""
+    certificate, key = settings.console_certificate_file, settings.console_key_file
+    if not certificate or not key:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        problem = Problem("environment", None, "TWIN_CONSOLE_CERTIFICATE_FILE", str(error))
+        raise ConfigurationError([problem]) from None
+    return context
 
 
 async def _listen(connection: Connection, live: LiveFleet, status: PipelineStatus) -> None:

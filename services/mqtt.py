@@ -15,11 +15,14 @@ from contextlib import (
     asynccontextmanager,
     suppress,
 )
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiomqtt
 import orjson
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from services.pace import SYSTEM_CLOCK, Clock, full_jitter_s
 from services.settings import Settings
@@ -28,6 +31,9 @@ from twin.errors import DependencyUnavailableError
 LOG = logging.getLogger(__name__)
 PUBLISH_WINDOW = 64
 KEEPALIVE_S = 20
+SESSION_KEPT_S = 7 * 86_400  # as the broker's persistent_client_expiration
+NO_MATCHING_SUBSCRIBERS = 0x10  # reason codes of MQTT 5, section 2.4
+FIRST_FAILURE = 0x80
 
 LostConnectionError = aiomqtt.MqttError
 """What every call of a connection raises once it is lost, or was never made."""
@@ -50,8 +56,12 @@ class Message:
 class Connection(Protocol):
     """A live connection. Raises LostConnectionError from any call when it is lost."""
 
-    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        """Publish at QoS 1 and wait for the broker's PUBACK."""
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+        """Publish at QoS 1 and wait for the broker's PUBACK.
+
+        False where the broker says that nobody is there to hear it (MQTT 5 only): it has the
+        message acknowledged and thrown away, so it is not delivered.
+        """
 
     async def say_last(self, topic: str, payload: bytes) -> None:
         """Publish a retained farewell if the connection still stands."""
@@ -77,17 +87,62 @@ class Connector(Protocol):
         """One connection, announced as online. Raises LostConnectionError."""
 
 
+class RefusedPublishError(aiomqtt.MqttError):
+    """The broker did not take a message and said so (MQTT 5; 3.1.1 has no word for it)."""
+
+
+class PublishAnswers:
+    """Reason codes of PUBACKs, which aiomqtt does not pass on (read in its source, 2.5).
+
+    paho's publish is called inside aiomqtt's, in the task that publishes, so a context variable
+    tells that task which message was its own.
+    """
+
+    def __init__(self, client: aiomqtt.Client) -> None:
+        inner = client._client
+        self._mine: ContextVar[int] = ContextVar("message_id")
+        self._by_message: dict[int, int] = {}
+        original_publish, original_answer = inner.publish, inner.on_publish
+        assert original_answer is not None
+
+        def publish(*arguments: Any, **named: Any) -> Any:
+            info = original_publish(*arguments, **named)
+            self._mine.set(info.mid)
+            return info
+
+        def on_publish(client: Any, data: Any, message: int, reason: Any, more: Any) -> None:
+            if reason.value:
+                self._by_message[message] = reason.value
+            original_answer(client, data, message, reason, more)  # type: ignore[call-arg]
+
+        inner.publish = publish  # type: ignore[method-assign]
+        inner.on_publish = on_publish
+
+    def of_this_task(self) -> int:
+        """Reason of the last message that this task published; 0 is success."""
+        return self._by_message.pop(self._mine.get(), 0)
+
+
 class BrokerConnection:
     """A connection to a real broker."""
 
     def __init__(self, client: aiomqtt.Client) -> None:
         self._client = client
         self._window = asyncio.Semaphore(PUBLISH_WINDOW)
+        self._answers = PublishAnswers(client)
 
-    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        """Publish at QoS 1 and wait for the broker's PUBACK; at most PUBLISH_WINDOW at once."""
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+        """Publish at QoS 1 and wait for the broker's PUBACK; at most PUBLISH_WINDOW at once.
+
+        False where nobody was there to hear it. Raises RefusedPublishError where the broker
+        says that this user may not, or that it will not.
+        """
         async with self._window:
             await self._client.publish(topic, payload, qos=1, retain=retain)
+        answer = self._answers.of_this_task()
+        if answer >= FIRST_FAILURE:
+            raise RefusedPublishError(f"{topic} refused with reason 0x{answer:02x}")
+        return answer != NO_MATCHING_SUBSCRIBERS
 
     async def say_last(self, topic: str, payload: bytes) -> None:
         """Publish a retained farewell if the connection still stands."""
@@ -148,7 +203,7 @@ async def connect(
         username=settings.mqtt_username,
         password=settings.mqtt_password.get_secret_value() if settings.mqtt_password else None,
         identifier=client_id,
-        clean_session=not persistent,
+        **_session(settings, persistent),
         keepalive=KEEPALIVE_S,
         will=will,
         tls_context=_tls(settings),
@@ -164,6 +219,19 @@ async def connect(
         if service is not None:
             await connection.publish(service.topic, service.payload("online"), retain=True)
         yield connection
+
+
+def _session(settings: Settings, persistent: bool) -> dict[str, Any]:
+    """What asks for a session that is kept, or not, in each version of MQTT."""
+    if settings.mqtt_protocol == "3.1.1":
+        return {"clean_session": not persistent}
+    kept = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    kept.SessionExpiryInterval = SESSION_KEPT_S if persistent else 0
+    return {
+        "protocol": aiomqtt.ProtocolVersion.V5,
+        "clean_start": not persistent,
+        "properties": kept,
+    }
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import orjson
 
+from services.local_run import with_local_login
 from services.mqtt import connect
 from services.settings import Settings
 from services.topics import Topics
@@ -21,6 +22,7 @@ async def send_command(
 
     Raises DependencyUnavailableError if no simulator answers.
     """
+    settings = with_local_login(settings, "drill")
     topics, command_id = Topics(fleet), uuid.uuid4().hex
     command = {"id": command_id} | {key: value for key, value in body.items() if value is not None}
     async with connect(settings, f"send-{command_id}", None) as connection:

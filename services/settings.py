@@ -6,7 +6,7 @@ characters is refused, and so is a secret file that others can read or its group
 """
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, NoReturn, Self
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -19,6 +19,7 @@ WELL_KNOWN_SECRETS = frozenset(
 )
 MINIMUM_SECRET_CHARACTERS = 16
 MQTT_DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
+SECRETS = ("mqtt_password", "influx_password", "influx_token", "store_token", "console_token")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -31,7 +32,10 @@ class Settings(BaseSettings):
     mqtt_username: str | None = Field(None, description="log-in at the broker")
     mqtt_password: SecretStr | None = Field(None, description="its password")
     mqtt_password_file: Path | None = Field(None, description="file with the password")
-    mqtt_ca_file: Path | None = Field(None, description="CA for mqtts:// besides the system's")
+    mqtt_ca_file: Path | None = Field(
+        None, description="authority of an mqtts:// broker; the system's if not given"
+    )
+    mqtt_protocol: Literal["3.1.1", "5"] = Field("3.1.1", description="version of MQTT to speak")
 
     influx_url: str | None = Field(None, description="http(s)://host:port of an InfluxDB")
     influx_api: Literal["auto", "v1", "v2"] = Field(
@@ -57,13 +61,21 @@ class Settings(BaseSettings):
         "auto", description="broker that `twin up` starts when none is configured"
     )
     store_url: str | None = Field(None, description="http://host:port of the embedded store")
+    store_token: SecretStr | None = Field(None, description="asked by the embedded store")
+    store_token_file: Path | None = Field(None, description="file with the token")
     store_retention_h: float = Field(24.0, gt=0, description="embedded store, since the write")
 
     scenario: str = Field("flown-2026", description="file or name of a shipped scenario")
     epoch: str | None = Field(None, description="ISO 8601 UTC; replaces the scenario's epoch")
     console_listen: str = Field("127.0.0.1:8080", description="host:port of the web console")
     console_allowed_hosts: str = Field("", description="comma-separated, besides loopback names")
-    console_insecure: bool = Field(False, description="allow a console on a public address")
+    console_token: SecretStr | None = Field(
+        None, description="asked of every browser; needed beyond loopback"
+    )
+    console_token_file: Path | None = Field(None, description="file with the token")
+    console_certificate_file: Path | None = Field(None, description="TLS: certificate (PEM)")
+    console_key_file: Path | None = Field(None, description="TLS: its private key (PEM)")
+    console_insecure: bool = Field(False, description="beyond loopback without TLS")
     health_listen: str | None = Field(None, description="host:port of /healthz and /readyz")
     state_dir: Path = Field(
         Path("var"), description="logs, dead letters, embedded broker and store"
@@ -92,7 +104,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _read_secrets(self) -> Self:
-        for name in ("mqtt_password", "influx_password", "influx_token"):
+        for name in SECRETS:
             path, value = getattr(self, f"{name}_file"), getattr(self, name)
             if path is not None:
                 value = SecretStr(_read_secret(name, path))
@@ -157,8 +169,29 @@ def host_and_port(address: str, setting: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def refuse_public_bind(host: str, setting: str, allowed: bool) -> None:
-    """Services bind to loopback unless the operator says otherwise in as many words."""
-    if host not in LOOPBACK and not allowed:
-        message = f"{host} is not a loopback address; set TWIN_CONSOLE_INSECURE=true to allow it"
-        raise ConfigurationError([Problem("environment", None, setting, message)])
+def refuse_public_bind(host: str, settings: Settings) -> None:
+    """The console beyond loopback needs a token, and TLS or the operator's word to go without.
+
+    Raises ConfigurationError naming the setting that is missing.
+    """
+    if host in LOOPBACK:
+        return
+    wide = f"{host} is not a loopback address"
+    if settings.console_token is None:
+        _refuse("TWIN_CONSOLE_TOKEN_FILE", f"{wide}; a token is needed there")
+    has_tls = settings.console_certificate_file and settings.console_key_file
+    if not has_tls and not settings.console_insecure:
+        _refuse(
+            "TWIN_CONSOLE_CERTIFICATE_FILE",
+            f"{wide}; give certificate and key, or TWIN_CONSOLE_INSECURE=true to go without TLS",
+        )
+
+
+def loopback_only(host: str, setting: str) -> None:
+    """Raises ConfigurationError for an address that other machines can reach."""
+    if host not in LOOPBACK:
+        _refuse(setting, f"{host} is not a loopback address")
+
+
+def _refuse(setting: str, message: str) -> NoReturn:
+    raise ConfigurationError([Problem("environment", None, setting, message)])

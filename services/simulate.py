@@ -138,7 +138,8 @@ async def _send(simulator: Simulator, connection: Connection) -> None:
 
     async def one(owed: Owed) -> None:
         try:
-            await connection.publish(simulator.topics.telemetry(owed.shard), owed.payload)
+            heard = await connection.publish(simulator.topics.telemetry(owed.shard), owed.payload)
+            simulator.counts.unheard += int(not heard)
         finally:
             slots.release()
 

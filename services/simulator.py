@@ -79,6 +79,7 @@ class Counts:
     frames_stored: int = 0
     rows_published: int = 0
     resent: int = 0
+    unheard: int = 0  # acknowledged by the broker while no ingester subscribed: still owed
     commands: int = 0
     commands_refused: int = 0
 
@@ -359,6 +360,7 @@ class Simulator:
             "owed": self.outbox.frames_count,
             "owed_bytes": self.outbox.bytes_count,
             "resent": self.counts.resent,
+            "unheard": self.counts.unheard,
             "lag_s": round(self.pace.lag_s, 3),
             "commands": self.counts.commands,
             "commands_refused": self.counts.commands_refused,

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.children import Child, twin_command
-from services.embedded_broker import embedded_broker
+from services.embedded_broker import CREDENTIALS, embedded_broker, forget_credentials
+from services.secret_files import OWN_FILE, new_secret, write_secret
 from services.settings import Settings, host_and_port, load_settings
 from twin.errors import ConfigurationError, Problem
 
@@ -39,16 +40,29 @@ class Stack:
         self.needs_store = not self.outside.influx_url and not self.outside.store_url
         if self.needs_store:
             self.told["TWIN_STORE_URL"] = f"http://127.0.0.1:{self.store_port}"
+            token = self.state_dir / "store_token"
+            write_secret(token, new_secret() + "\n", OWN_FILE)
+            self.told["TWIN_STORE_TOKEN_FILE"] = str(token)
 
     @property
     def settings(self) -> Settings:
-        """Settings as the children see them."""
-        told = {name.removeprefix("TWIN_").lower(): value for name, value in self.told.items()}
-        return load_settings(**told)
+        """Settings as the children see them, and the log-in of the one who watches them."""
+        told = self.told | self._login("watch")
+        return load_settings(**{k.removeprefix("TWIN_").lower(): v for k, v in told.items()})
+
+    def _login(self, user: str) -> dict[str, str]:
+        """A user of the embedded broker; nothing where the broker is not ours."""
+        if not self.needs_broker:
+            return {}
+        path = self.state_dir / "broker" / CREDENTIALS / user
+        if not path.exists():
+            return {}
+        return {"TWIN_MQTT_USERNAME": user, "TWIN_MQTT_PASSWORD_FILE": str(path)}
 
     async def start(self, name: str, command: tuple[str, ...]) -> None:
         """Start one more process; its output goes to a log file of its own."""
-        child = Child(name, command, self.told, self.state_dir / f"{name}.log")
+        told = self.told | self._login(name)
+        child = Child(name, command, told, self.state_dir / f"{name}.log")
         self.children.append(child)
         await child.start()
 
@@ -68,6 +82,13 @@ class Stack:
         if self.needs_store:
             listen = f"127.0.0.1:{self.store_port}"
             await self.start("store", twin_command("store", "--listen", listen))
+
+    def forget_credentials(self) -> None:
+        """After the last process: log-ins that nobody asks for any more."""
+        if self.needs_broker:
+            forget_credentials(self.state_dir / "broker")
+        if self.needs_store:
+            (self.state_dir / "store_token").unlink(missing_ok=True)
 
     def named(self, *names: str) -> list[Child]:
         """The children of these names, as far as they were started."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 import aiohttp
 import orjson
+from pydantic import SecretStr
 
 from services.http_peer import REQUEST_TIMEOUT_S, HttpPeer
 from services.settings import Settings
@@ -71,7 +72,7 @@ class Store(Protocol):
 def open_store(settings: Settings) -> Store:
     """The store that the settings name: the embedded one if `store_url` is set."""
     if settings.store_url:
-        return EmbeddedStore(settings.store_url)
+        return EmbeddedStore(settings.store_url, settings.store_token)
     if settings.influx_url:
         return InfluxStore(settings)
     raise StoreUnavailableError("no store: set TWIN_INFLUX_URL")
@@ -198,8 +199,9 @@ class InfluxStore(_HttpStore):
 class EmbeddedStore(_HttpStore):
     """Our own store process (`services/embedded_store.py`), over loopback HTTP."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url, {})
+    def __init__(self, url: str, token: SecretStr | None = None) -> None:
+        secret = token.get_secret_value() if token else ""
+        super().__init__(url, {"Authorization": f"Bearer {secret}"} if secret else {})
 
     async def prepare(self) -> None:
         """Nothing to make; only ask whether it is there."""

@@ -102,6 +102,7 @@ class Run:
                 for task in beside:
                     task.cancel()
                 await self._stop_all(SERVERS)
+                self.stack.forget_credentials()
 
     async def _start(self, beside: list[asyncio.Task[None]], tasks: asyncio.TaskGroup) -> None:
         """The console first: people look at it, and it boots while the scenario is read."""
@@ -158,18 +159,18 @@ class Run:
 
     async def _announce(self) -> None:
         """Say where the console is as soon as it answers."""
-        url = f"http://{self.stack.console_listen}/"
+        scheme = "https" if self.settings.console_certificate_file else "http"
+        url = f"{scheme}://{self.stack.console_listen}/"
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2.0)) as session:
             while True:
                 with suppress(aiohttp.ClientError, TimeoutError):
-                    async with session.get(url + "healthz") as answer:
+                    # It is our own child; whose name its certificate has does not matter here.
+                    async with session.get(url + "healthz", ssl=False) as answer:
                         if answer.status == 200:
                             break
                 await asyncio.sleep(0.05)
         self.options.announce(f"Console: {url}")
-        self.options.announce(
-            f"Broker: {self.stack.settings.mqtt_url} (TWIN_MQTT_URL of `twin send`)"
-        )
+        self.options.announce(f"Broker: {self.stack.settings.mqtt_url} (`twin send` finds it)")
 
     async def _progress(self) -> None:
         """A line every few seconds: nobody should wonder whether it lives."""

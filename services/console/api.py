@@ -188,6 +188,7 @@ def refusal(status: int, text: str) -> web.HTTPException:
     """An error with a JSON body; `status` is one of those the console gives."""
     kinds: dict[int, type[web.HTTPException]] = {
         400: web.HTTPBadRequest,
+        403: web.HTTPForbidden,
         404: web.HTTPNotFound,
         421: web.HTTPMisdirectedRequest,
         503: web.HTTPServiceUnavailable,

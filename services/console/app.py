@@ -15,6 +15,8 @@ from services.console.feed import LiveFleet
 from services.console.saa import AnomalyMap
 from services.console.spec import build_spec
 from services.console.stream import Pictures
+from services.console.token import doorkeeper
+from services.http_site import welcome
 from services.pace import Pace
 from twin.channels import ACCEL_CHANNELS, BUS_CHANNELS, Channel
 
@@ -49,13 +51,16 @@ def create_app(
     anomaly: AnomalyMap | None = None,
     allowed_hosts: Sequence[str] = LOOPBACK_HOSTS,
     ticking: bool = True,
+    token: str = "",
+    cookie_over_tls: bool = False,
 ) -> web.Application:
     """The console over a live picture and a store.
 
     `status` gives the pipeline's state: `services` {name: state}, `owed` and `dead_lettered`
     counts, and anything else worth showing. `allowed_hosts` are Host headers answered, without
     port; others get 421, so that a foreign page cannot reach the console by DNS rebinding.
-    `ticking` False leaves the turning of pictures to the caller.
+    `ticking` False leaves the turning of pictures to the caller. `token`, if given, is asked of
+    everybody (`doorkeeper`); `cookie_over_tls` keeps the cookie that stands for it off plain HTTP.
     """
     pictures = Pictures(live)
     console = Console(
@@ -68,7 +73,11 @@ def create_app(
         pictures=pictures,
     )
     app = web.Application(
-        middlewares=[_guard({host.lower() for host in allowed_hosts})],
+        middlewares=[
+            welcome,
+            _guard({host.lower() for host in allowed_hosts}),
+            doorkeeper(token, cookie_over_tls),
+        ],
         client_max_size=BODY_LIMIT_BYTES,
     )
     app[PICTURES] = pictures
@@ -104,12 +113,27 @@ async def _secure(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers.popall(hdrs.SERVER, None)
 
 
+def _is_own_origin(request: web.Request, allowed_hosts: set[str]) -> bool:
+    """False for a page of another host; a WebSocket has to say where it comes from.
+
+    Browsers let any page open a WebSocket anywhere, so its Origin is all there is to go by.
+    """
+    origin = request.headers.get(hdrs.ORIGIN)
+    if origin is None:
+        return request.headers.get(hdrs.UPGRADE, "").lower() != "websocket"
+    scheme, separator, host = origin.partition("://")
+    known = scheme in {"http", "https"} and bool(separator)
+    return known and PORT.sub("", host).lower() in allowed_hosts
+
+
 def _guard(allowed_hosts: set[str]) -> Any:
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         host = PORT.sub("", request.headers.get(hdrs.HOST, "")).lower()
         if host not in allowed_hosts:
             raise refusal(421, "this host name is not served here")
+        if not _is_own_origin(request, allowed_hosts):
+            raise refusal(403, "a page of another origin may not ask")
         if request.path.startswith("/static/"):
             response = await handler(request)
             response.headers.setdefault(hdrs.CACHE_CONTROL, "no-cache")

@@ -9,15 +9,15 @@ import json
 import os
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import paho.mqtt.client as mqtt
 import pytest
-from broker import JUDGE, JUDGE_PASSWORD, Broker, make_client, session, shipped_broker
+from broker import JUDGE, Broker, session, shipped_broker
 from deployment import compose, environment
 from influxql import filled, series
 from servers import InfluxServer, free_port, influxd_server
@@ -64,7 +64,8 @@ def variables(name: str, stack: Stack) -> dict[str, str]:
     state = stack.logs / name
     state.mkdir()
     replaced = {
-        "TWIN_MQTT_URL": stack.broker.server.url,
+        "TWIN_MQTT_URL": stack.broker.url,
+        "TWIN_MQTT_CA_FILE": str(stack.broker.authority),
         "TWIN_INFLUX_URL": stack.store.url,
         "TWIN_INFLUX_API": "auto",
         "TWIN_SCENARIO": FLEET,
@@ -73,9 +74,11 @@ def variables(name: str, stack: Stack) -> dict[str, str]:
         "TWIN_INFLUX_TOKEN_FILE": str(tokens),
         "TWIN_CONSOLE_LISTEN": f"127.0.0.1:{stack.console_port}",
         "TWIN_CONSOLE_ALLOWED_HOSTS": "",
+        "TWIN_CONSOLE_TOKEN_FILE": str(stack.broker.secrets / "console_token"),
     }
     own = {key: replaced.get(key, value) for key, value in given.items()}
-    return {"PATH": os.environ["PATH"], "TWIN_STATE_DIR": str(state)} | own
+    kept = {key: os.environ[key] for key in ("PATH", "PYTHONPATH") if key in os.environ}
+    return kept | {"TWIN_STATE_DIR": str(state)} | own
 
 
 @contextmanager
@@ -114,7 +117,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             path.chmod(0o600)
         ports = {name: free_port() for name in ("simulate", "ingest", "console")}
         whole = Stack(broker, store, {}, free_port(), ports, home)
-        judge = make_client(JUDGE, JUDGE_PASSWORD, mqtt.MQTTv311)
+        judge = broker.client(JUDGE)
         running.enter_context(session(judge, broker.server))
         judge.subscribe("#")
         for name in ("ingest", "console", "simulate"):
@@ -158,8 +161,14 @@ def test_the_satellite_page_finds_the_satellites_and_their_channels(stack: Stack
     assert missing == set()
 
 
-def test_the_console_serves_its_page(stack: Stack) -> None:
-    with urllib.request.urlopen(f"http://127.0.0.1:{stack.console_port}/", timeout=10) as answer:
+def test_the_console_serves_its_page_to_who_has_the_token(stack: Stack) -> None:
+    url = f"http://127.0.0.1:{stack.console_port}/"
+    with pytest.raises(urllib.error.HTTPError, match="401") as refused:
+        urllib.request.urlopen(url, timeout=10)
+    refused.value.close()
+    token = (stack.broker.secrets / "console_token").read_text().strip()
+    with_token = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(with_token, timeout=10) as answer:
         assert answer.status == 200
         assert b"<html" in answer.read().lower()
 

@@ -4,6 +4,7 @@ No engine runs here. Proven is what the file says, not what an engine makes of i
 """
 
 import re
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -169,8 +170,8 @@ def test_each_secret_is_made_by_make_secrets_and_goes_only_where_it_is_needed() 
     made = {
         *make_secrets.FIRST_START_SECRETS,
         *(make_secrets.broker_secret(user) for user in make_secrets.BROKER_USERS),
-        make_secrets.PASSWORD_FILE,
-        make_secrets.HEALTH_OPTIONS,
+        *make_secrets.BROKER_FILES,
+        make_secrets.CONSOLE_TOKEN,
     }
     assert {str(path.parent) for path in files.values()} == {"secrets"}
     assert {path.name for path in files.values()} <= made
@@ -182,13 +183,31 @@ def test_each_secret_is_made_by_make_secrets_and_goes_only_where_it_is_needed() 
     assert holders["influx_admin_token"] == {"influxdb", "setup"}
     for name in ("simulate", "ingest", "console"):
         assert holders[f"mqtt_{name}_password"] == {name}
+    assert holders["mqtt_ca"] == {"mosquitto", "simulate", "ingest", "console"}
+    assert holders["mqtt_server_key"] == {"mosquitto"}
+    assert holders["console_token"] == {"console"}
+    assert "mqtt_ca_key" not in holders
+
+
+def test_every_service_speaks_tls_to_the_broker_and_checks_who_it_is() -> None:
+    for name in ("simulate", "ingest", "console"):
+        given = environment(compose()["services"][name])
+        assert given["TWIN_MQTT_URL"] == f"mqtts://mosquitto:{make_secrets.BROKER_PORT}"
+        assert given["TWIN_MQTT_CA_FILE"] == "/run/secrets/mqtt_ca"
+        assert given["TWIN_MQTT_PROTOCOL"] == "5"
+    assert "mosquitto" in make_secrets.BROKER_NAMES
+    assert compose()["services"]["mosquitto"]["command"] == [
+        "mosquitto", "-c", f"/run/secrets/{make_secrets.CONFIGURATION}",
+    ]  # fmt: skip
 
 
 def test_every_path_of_a_secret_is_mounted() -> None:
     for name, service in compose()["services"].items():
         for key, value in environment(service).items():
             if value.startswith("/run/secrets/"):
-                assert value.removeprefix("/run/secrets/") in service["secrets"], (name, key)
+                has_broker = "TWIN_MQTT_USERNAME" in environment(service)
+                if not key.startswith("TWIN_MQTT_") or has_broker:
+                    assert value.removeprefix("/run/secrets/") in service["secrets"], (name, key)
             if value.startswith("/run/twin-tokens/"):
                 assert any(source == "tokens" for source, _ in _mounts(service)), (name, key)
 
@@ -273,7 +292,7 @@ def test_no_secret_value_in_any_deployment_file() -> None:
     random_text = re.compile(r"(?=\w*[a-z])(?=\w*[A-Z])(?=\w*[0-9])[A-Za-z0-9_-]{32,}")
     folders = [ROOT / "deploy", ROOT / "scripts"]
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-    assert random_text.search(f"token: {make_secrets.secrets.token_hex(24)}Zz9")
+    assert random_text.search(f"token: {secrets.token_hex(24)}Zz9")
     for path in [COMPOSE_FILE, ROOT / "Dockerfile", *files]:
         if path == LOCK_FILE or "__pycache__" in path.parts:
             continue

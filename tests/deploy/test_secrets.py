@@ -4,11 +4,15 @@ import os
 import shutil
 import stat
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from deployment import ROOT, script
 
+from services.certificates import days_left, new_authority, new_server, serves
+from services.secret_files import mosquitto_hash, verifies
 from services.settings import load_settings
 from twin.errors import ConfigurationError
 
@@ -16,6 +20,7 @@ make_secrets = script("make_secrets")
 RANDOM = (
     *(make_secrets.broker_secret(user) for user in make_secrets.BROKER_USERS),
     *make_secrets.FIRST_START_SECRETS,
+    make_secrets.CONSOLE_TOKEN,
 )
 
 
@@ -82,7 +87,17 @@ def test_rotation_renews_the_broker_and_keeps_what_volumes_remember(
     second = contents(place[0])
     changed = {name for name in first if first[name] != second[name]}
     broker = {make_secrets.broker_secret(user) for user in make_secrets.BROKER_USERS}
-    assert changed == broker | {"mosquitto_passwd", "mosquitto_sub"}
+    made = {
+        name
+        for name in make_secrets.BROKER_FILES
+        if name not in {"mosquitto_acl", "mosquitto_conf"}
+    }
+    assert changed == broker | made | {"console_token"}
+    old, new = first["mqtt_ca"], second["mqtt_ca"]
+    names = make_secrets.BROKER_NAMES
+    assert serves(second["mqtt_server"], new, names, datetime.now(UTC))
+    assert not serves(first["mqtt_server"], new, names, datetime.now(UTC))
+    assert not serves(second["mqtt_server"], old, names, datetime.now(UTC))
 
 
 def test_a_lost_password_is_made_again_and_the_password_file_follows(
@@ -96,8 +111,54 @@ def test_a_lost_password_is_made_again_and_the_password_file_follows(
         line.split(":", 1) for line in (place[0] / "mosquitto_passwd").read_text().splitlines()
     )
     password = (place[0] / "mqtt_drill_password").read_text().strip()
-    assert make_secrets.verifies(rows["drill"], password)
-    assert not make_secrets.verifies(rows["ingest"], password)
+    assert verifies(rows["drill"], password)
+    assert not verifies(rows["ingest"], password)
+
+
+def test_a_certificate_is_renewed_before_it_ends_and_when_its_names_change(
+    place: tuple[Path, Path],
+) -> None:
+    make_secrets.make_secrets(*place)
+    first = contents(place[0])
+    certificate = x509.load_pem_x509_certificate(first["mqtt_server"].encode())
+    assert certificate.not_valid_after_utc - datetime.now(UTC) < timedelta(days=398)
+    pair = ["mqtt_server", "mqtt_server_key"]
+    assert make_secrets.make_secrets(*place, hosts=["broker.example", "192.0.2.7"]) == pair
+    second = contents(place[0])
+    assert second["mqtt_ca"] == first["mqtt_ca"]
+    names = (*make_secrets.BROKER_NAMES, "broker.example", "192.0.2.7")
+    assert serves(second["mqtt_server"], first["mqtt_ca"], names, datetime.now(UTC))
+    soon = datetime.now(UTC) + timedelta(days=340)
+    assert not serves(second["mqtt_server"], first["mqtt_ca"], names, soon)
+    assert 396 < days_left(second["mqtt_server"], datetime.now(UTC)) < 397
+
+
+def test_val_openssl_takes_the_certificate(place: tuple[Path, Path]) -> None:
+    """Against a verifier that is not ours, strictly by RFC 5280."""
+    tool = shutil.which("openssl")
+    if tool is None:
+        pytest.skip("openssl is not installed (Debian package openssl)")
+    make_secrets.make_secrets(*place)
+    command = [tool, "verify", "-x509_strict", "-purpose", "sslserver"]
+    command += ["-CAfile", str(place[0] / "mqtt_ca"), "-verify_hostname", "mosquitto"]
+    good = subprocess.run(
+        [*command, str(place[0] / "mqtt_server")], capture_output=True, text=True, check=False
+    )
+    assert good.returncode == 0, good.stderr
+    (place[0] / "strange").write_text(new_server(new_authority(), ["mosquitto"]).certificate)
+    strange = subprocess.run(
+        [*command, str(place[0] / "strange")], capture_output=True, text=True, check=False
+    )
+    assert strange.returncode != 0
+
+
+def test_parts_get_users_of_their_own_and_keep_them(place: tuple[Path, Path]) -> None:
+    make_secrets.make_secrets(*place, parts=2)
+    first = contents(place[0])
+    assert {"mqtt_simulate-0of2_password", "mqtt_simulate-1of2_password"} <= first.keys()
+    assert "user simulate-1of2\n" in first["mosquitto_acl"]
+    assert make_secrets.make_secrets(*place) == []
+    assert contents(place[0]) == first
 
 
 @pytest.mark.parametrize("weak", ["", "admin\n", "x" * 31])
@@ -119,11 +180,11 @@ def test_val_mosquitto_passwd_writes_the_same_form(tmp_path: Path) -> None:
     path = tmp_path / "passwd"
     subprocess.run([tool, "-c", "-b", str(path), "someone", "a password"], check=True)
     stored = path.read_text().strip().split(":", 1)[1]
-    assert make_secrets.verifies(stored, "a password")
-    assert not make_secrets.verifies(stored, "another password")
-    own = make_secrets.mosquitto_hash("a password", b"123456789012")
+    assert verifies(stored, "a password")
+    assert not verifies(stored, "another password")
+    own = mosquitto_hash("a password", b"123456789012")
     assert [len(part) for part in own.split("$")] == [len(part) for part in stored.split("$")]
-    assert not make_secrets.verifies("plain text", "plain text")
+    assert not verifies("plain text", "plain text")
 
 
 def test_our_services_take_a_secret_as_it_is_made(place: tuple[Path, Path]) -> None:

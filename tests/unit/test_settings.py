@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from services.settings import host_and_port, load_settings, refuse_public_bind
+from services.settings import (
+    host_and_port,
+    load_settings,
+    loopback_only,
+    refuse_public_bind,
+)
 from twin.errors import ConfigurationError
 
 GOOD = "0123456789abcdefXYZ"
@@ -78,8 +83,23 @@ def test_addresses_are_split() -> None:
     assert host_and_port("[::1]:8080", "x") == ("::1", 8080)
 
 
-def test_public_bind_needs_words() -> None:
-    refuse_public_bind("127.0.0.1", "x", allowed=False)
-    refuse_public_bind("0.0.0.0", "x", allowed=True)
-    with pytest.raises(ConfigurationError, match="not a loopback address"):
-        refuse_public_bind("0.0.0.0", "TWIN_CONSOLE_LISTEN", allowed=False)
+def test_a_console_beyond_loopback_needs_a_token_and_tls_or_words() -> None:
+    refuse_public_bind("127.0.0.1", load_settings())
+    refuse_public_bind("0.0.0.0", load_settings(console_token=GOOD, console_insecure=True))
+    pem = {"console_certificate_file": "c.pem", "console_key_file": "k.pem"}
+    refuse_public_bind("0.0.0.0", load_settings(console_token=GOOD, **pem))
+    for given, missing in (
+        ({}, "TWIN_CONSOLE_TOKEN_FILE"),
+        ({"console_insecure": True}, "TWIN_CONSOLE_TOKEN_FILE"),
+        (pem, "TWIN_CONSOLE_TOKEN_FILE"),
+        ({"console_token": GOOD}, "TWIN_CONSOLE_CERTIFICATE_FILE"),
+        ({"console_token": GOOD, "console_key_file": "k.pem"}, "TWIN_CONSOLE_CERTIFICATE_FILE"),
+    ):
+        with pytest.raises(ConfigurationError, match=missing):
+            refuse_public_bind("0.0.0.0", load_settings(**given))
+
+
+def test_the_embedded_store_stays_on_loopback() -> None:
+    loopback_only("::1", "--listen")
+    with pytest.raises(ConfigurationError, match=r"--listen: .* not a loopback address"):
+        loopback_only("0.0.0.0", "--listen")

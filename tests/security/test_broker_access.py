@@ -1,0 +1,363 @@
+"""Who can log in to the shipped broker and who can do what (S1, S2, S3 of the security bars).
+
+A broker answers a forbidden SUBSCRIBE with "granted" and a forbidden PUBLISH (3.1.1) with a
+plain PUBACK, so every cell of the table is judged by what is delivered. No cell waits for
+silence: a fence message, sent after the probes through the same broker, closes the book.
+"""
+
+import gc
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+import pytest
+from broker import (
+    JUDGE,
+    WAIT_S,
+    Broker,
+    Client,
+    make_client,
+    make_secrets,
+    relocated_conf,
+    session,
+    shipped_broker,
+)
+from deployment import compose
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from servers import mosquitto_server
+
+from services.broker_access import SERVER_USERS, BrokerUser, satellite, simulator
+from services.certificates import Pair, new_authority, new_server
+from services.mqtt import LostConnectionError, connect
+from services.settings import Settings, load_settings
+
+PROTOCOLS = {"3.1.1": mqtt.MQTTv311, "5": mqtt.MQTTv5}
+F = "fleet/v1/flown-2026"
+GUESTS = (
+    satellite("sat-a", "flown-2026"),
+    satellite("sat-b", "flown-2026"),
+    simulator("gateway", "flown-2026", ("s0007",)),
+)
+USERS = (*SERVER_USERS, simulator("simulate-0of2"), simulator("simulate-1of2"), *GUESTS)
+NAMES = [user.name for user in USERS]
+TOPICS = (
+    f"{F}/tlm/s0000", f"{F}/tlm/s0007", f"{F}/tlm/sat-a", f"{F}/tlm/sat-b", f"{F}/tlm/s0/deeper",
+    f"{F}/state/Sat1", f"{F}/state/sat-a", f"{F}/cmd/all", f"{F}/cmd/Sat1", f"{F}/cmd/sat-a",
+    f"{F}/event", f"{F}/event/deeper", f"{F}/wm/s0000", f"{F}/wm/s0007", f"{F}/wm/sat-b",
+    f"{F}/service/intruder", f"{F}/service/simulate", f"{F}/service/simulate-0of2",
+    "fleet/v1/all/service/ingest-1", "fleet/v1/all/service/console", f"{F}/service/gateway",
+    "fleet/v1/other/tlm/s0007", "fleet/v1/other/cmd/all", "fleet/v2/flown-2026/tlm/s0000",
+    "elsewhere", "$SYS/broker/version",
+)  # fmt: skip
+WILL_TOPICS = (
+    f"{F}/tlm/sat-a",
+    f"{F}/cmd/all",
+    f"{F}/service/simulate",
+    f"{F}/wm/s0000",
+    f"{F}/state/sat-a",
+)
+# paho leaves the socket of a failed TLS handshake to the garbage collector.
+LEFT_SOCKET = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+assert set(WILL_TOPICS) <= set(TOPICS)
+CELLS = {"live": 0, "retained": 0, "exact": 0, "wildcard": 0, "will": 0}
+"""Cells of the matrix judged so far; the last test of the file asks for enough of them."""
+
+
+def allowed(filters: tuple[str, ...]) -> set[str]:
+    """Topics that the table's filters cover."""
+    return {name for name in TOPICS if any(mqtt.topic_matches_sub(f, name) for f in filters)}
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    with shipped_broker(tmp_path_factory.mktemp("broker"), parts=2, guests=GUESTS) as running:
+        assert set(running.users) == set(USERS)
+        yield running
+
+
+@contextmanager
+def everybody(broker: Broker, protocol: int) -> Iterator[dict[str, Client]]:
+    """Every user logged in."""
+    with ExitStack() as stack:
+        clients = {}
+        for name in broker.passwords:
+            client = broker.client(name, protocol)
+            assert stack.enter_context(session(client, broker.server)) == 0
+            clients[name] = client
+        yield clients
+
+
+def test_the_table_says_what_it_must() -> None:
+    """What no change of the table may break, in words that are not the table's own."""
+    may_write = {user.name: allowed(user.writes) for user in USERS}
+    assert [name for name in NAMES if f"{F}/cmd/all" in may_write[name]] == ["drill"]
+    assert [name for name in NAMES if f"{F}/wm/s0000" in may_write[name]] == ["ingest"]
+    speakers = {name for name in NAMES if f"{F}/tlm/sat-a" in may_write[name]}
+    assert speakers == {"simulate", "simulate-0of2", "simulate-1of2", "sat-a"}
+    assert not [name for name in NAMES if "$SYS/broker/version" in may_write[name]]
+    for own in ("simulate", "simulate-0of2"):
+        assert [name for name in NAMES if f"{F}/service/{own}" in may_write[name]] == [own]
+    assert may_write["console"] == {"fleet/v1/all/service/console"}
+    assert may_write["gateway"] == {
+        f"{F}/{leaf}"
+        for leaf in ("tlm/s0007", "state/Sat1", "state/sat-a", "event", "service/gateway")
+    }
+
+
+@pytest.mark.parametrize("name", ["", "a+b", "a/b", "#", "Upper", "a" * 33, "-a", "sat a"])
+def test_a_user_name_that_would_change_a_filter_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="broker user"):
+        BrokerUser(name, "")
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS.keys())
+@pytest.mark.parametrize("kind", ["live", "retained"])
+def test_each_user_publishes_exactly_what_the_table_says(
+    broker: Broker, protocol: int, kind: str
+) -> None:
+    retain = kind == "retained"
+    with everybody(broker, protocol) as clients:
+        judge = clients[JUDGE]
+        judge.subscribe("#", "$SYS/broker/version")
+        for name in NAMES:
+            messages = [(topic, f"{name} was here".encode()) for topic in TOPICS]
+            clients[name].publish_all(messages, retain=retain)
+        judge.publish("fence/judge", b"end")
+        seen = judge.until("fence/judge", b"end")
+    with session(late := broker.client(JUDGE, protocol), broker.server):
+        late.subscribe("#")
+        late.publish("fence/judge", b"end")
+        kept = {topic for topic, body in late.until("fence/judge", b"end") if b"was here" in body}
+        late.publish_all([(topic, b"") for topic in kept], retain=True)
+    for user in USERS:
+        mine = {topic for topic, body in seen if body == f"{user.name} was here".encode()}
+        assert mine == allowed(user.writes), user.name
+        CELLS[kind] += len(TOPICS)
+    everything = set().union(*(allowed(user.writes) for user in USERS))
+    assert kept == (everything if retain else set())
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS.keys())
+@pytest.mark.parametrize("kind", ["exact", "wildcard"])
+def test_each_user_hears_exactly_what_the_table_says(
+    broker: Broker, protocol: int, kind: str
+) -> None:
+    with everybody(broker, protocol) as clients:
+        for name in NAMES:
+            wide = ("#", "$SYS/#")
+            clients[name].subscribe(*(wide if kind == "wildcard" else (*TOPICS, f"fence/{name}")))
+        clients[JUDGE].publish_all([(topic, b"probe") for topic in TOPICS])
+        clients[JUDGE].publish_all([(f"fence/{name}", b"end") for name in NAMES])
+        for user in USERS:
+            seen = clients[user.name].until(f"fence/{user.name}", b"end")
+            heard = [topic for topic, body in seen if body == b"probe"]
+            assert sorted(heard) == sorted(allowed(user.reads)), user.name
+            system = {topic for topic, _ in seen if topic.startswith("$SYS")}
+            assert system <= {name for name in user.reads if name.startswith("$SYS")}
+            CELLS[kind] += len(TOPICS)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS.keys())
+def test_each_users_last_will_is_delivered_only_where_the_table_says(
+    broker: Broker, protocol: int
+) -> None:
+    """A login of the same user ends its former connection: the former will is handled by then."""
+    with session(judge := broker.client(JUDGE, protocol), broker.server):
+        judge.subscribe(*WILL_TOPICS, "fence/judge")
+        for user in USERS:
+            for topic in WILL_TOPICS:
+                leave_with_will(broker, user.name, protocol, topic)
+            with session(broker.client(user.name, protocol), broker.server) as reason:
+                assert reason == 0
+            judge.publish("fence/judge", user.name.encode())
+            seen = judge.until("fence/judge", user.name.encode())
+            assert {topic for topic, _ in seen} == allowed(user.writes) & set(WILL_TOPICS)
+            assert {body for _, body in seen} <= {user.name.encode()}
+            CELLS["will"] += len(WILL_TOPICS)
+
+
+def leave_with_will(broker: Broker, name: str, protocol: int, topic: str) -> None:
+    """Connect and go in a way that leaves the will to the broker."""
+    leaver = broker.client(name, protocol)
+    leaver.mqtt.will_set(topic, name.encode(), 1)
+    with session(leaver, broker.server) as reason:
+        assert reason == 0
+        if protocol == mqtt.MQTTv5:
+            with_will = ReasonCode(14, identifier=4)  # DISCONNECT: with will message
+            leaver.mqtt.disconnect(with_will, Properties(14))
+        else:
+            wire = leaver.mqtt.socket()
+            assert wire is not None
+            wire.shutdown(socket.SHUT_RDWR)
+        leaver.lost.get(timeout=WAIT_S)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS.keys())
+@pytest.mark.parametrize(
+    ("user", "password"),
+    [
+        pytest.param(None, None, id="anonymous"),
+        pytest.param("ingest", None, id="no password"),
+        pytest.param("ingest", "wrong password of a good length, 32+", id="wrong password"),
+        pytest.param("intruder", "wrong password of a good length, 32+", id="unknown user"),
+        pytest.param("", "", id="empty"),
+    ],
+)
+def test_no_login_without_the_password(
+    broker: Broker, protocol: int, user: str | None, password: str | None
+) -> None:
+    stranger = make_client(user, password, protocol, authority=broker.authority)
+    with session(stranger, broker.server) as reason:
+        assert reason.is_failure
+
+
+def test_one_users_password_does_not_open_anothers_account(broker: Broker) -> None:
+    password = broker.passwords["console"]
+    stranger = make_client("ingest", password, mqtt.MQTTv311, authority=broker.authority)
+    with session(stranger, broker.server) as reason:
+        assert reason.is_failure
+
+
+def settings_for(broker: Broker, **changed: object) -> Settings:
+    """Our services' settings for this broker."""
+    given: dict[str, object] = {
+        "mqtt_url": broker.url,
+        "mqtt_username": "console",
+        "mqtt_password": broker.passwords["console"],
+        "mqtt_ca_file": broker.authority,
+    }
+    return load_settings(**(given | changed))
+
+
+async def answer_to(settings: Settings) -> str:
+    """What a connection of our own services ends with; empty if it stands."""
+    try:
+        async with connect(settings, "console", None):
+            return ""
+    except LostConnectionError as error:
+        return str(error)
+    finally:
+        gc.collect()
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_our_services_log_in_over_tls(broker: Broker, protocol: str) -> None:
+    assert await answer_to(settings_for(broker, mqtt_protocol=protocol)) == ""
+
+
+def test_plaintext_to_the_tls_port_is_refused(broker: Broker) -> None:
+    """A whole CONNECT with a password that is right is answered by an end, not by CONNACK."""
+    password = broker.passwords["console"].encode()
+    fields = [b"MQTT", b"\x04\xc2\x00\x3c", b"console", b"console", password]
+    parts = [part if index == 1 else counted(part) for index, part in enumerate(fields)]
+    packet = b"".join(parts)
+    with socket.create_connection((broker.server.host, broker.server.port), WAIT_S) as wire:
+        wire.sendall(bytes([0x10, len(packet)]) + packet)
+        answer = b""
+        with suppress(ConnectionResetError):
+            answer = wire.recv(100)
+        assert answer[:1] in {b"", b"\x15"}  # closed, or a TLS alert first
+
+
+def counted(text: bytes) -> bytes:
+    """A string on the wire of MQTT: two bytes of length, then the text."""
+    return len(text).to_bytes(2, "big") + text
+
+
+@LEFT_SOCKET
+async def test_an_authority_that_is_not_the_brokers_is_refused(
+    broker: Broker, tmp_path: Path
+) -> None:
+    """So is the former one after `--rotate`, which is how a leaked key is revoked."""
+    other = tmp_path / "other"
+    other.write_text(new_authority().certificate)
+    assert "certificate verify failed" in await answer_to(settings_for(broker, mqtt_ca_file=other))
+    system = settings_for(broker, mqtt_ca_file=None)
+    assert "certificate verify failed" in await answer_to(system)
+
+
+@LEFT_SOCKET
+@pytest.mark.parametrize(
+    ("fault", "said"), [("expired", "certificate has expired"), ("for another name", "mismatch")]
+)
+async def test_a_broker_with_an_unfit_certificate_is_refused(
+    tmp_path: Path, fault: str, said: str
+) -> None:
+    home = tmp_path / "secrets"
+    make_secrets.make_secrets(home, tmp_path / ".env")
+    authority = Pair((home / "mqtt_ca").read_text(), (home / "mqtt_ca_key").read_text())
+    if fault == "expired":
+        then = datetime.now(UTC) - timedelta(days=400)
+        server = new_server(authority, make_secrets.BROKER_NAMES, now=then)
+    else:
+        server = new_server(authority, ["somebody.example"])
+    (home / "mqtt_server").write_text(server.certificate)
+    (home / "mqtt_server_key").write_text(server.key)
+    (tmp_path / "data").mkdir()
+    for made, name in (("mosquitto_passwd", "passwd"), ("mosquitto_acl", "acl")):
+        shutil.copy(home / made, tmp_path / name)
+    with mosquitto_server(relocated_conf(tmp_path, home)) as running:
+        passwords = {"console": (home / "mqtt_console_password").read_text().strip()}
+        spoiled = Broker(running, SERVER_USERS, passwords, home)
+        assert said in await answer_to(settings_for(spoiled))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS.keys())
+def test_a_borrowed_client_identifier_does_not_take_a_session_over(
+    broker: Broker, protocol: int
+) -> None:
+    victim = broker.client("ingest", protocol, "ingest")
+    thieves = [broker.client(name, protocol, "ingest") for name in ("console", "sat-a", "drill")]
+    judge = broker.client(JUDGE, protocol)
+    with ExitStack() as stack:
+        for client in (victim, judge):
+            assert stack.enter_context(session(client, broker.server)) == 0
+        victim.subscribe("fence/ingest")
+        for thief in thieves:
+            assert stack.enter_context(session(thief, broker.server)) == 0
+        judge.publish("fence/ingest", b"still here")
+        assert victim.until("fence/ingest", b"still here") == []
+        assert victim.lost.empty()
+
+
+def test_the_health_check_logs_in_with_the_generated_options(
+    broker: Broker, tmp_path: Path
+) -> None:
+    """The compose file's own command; port and the authority's place changed."""
+    if shutil.which("mosquitto_sub") is None:
+        pytest.skip("mosquitto_sub is not installed (Debian package mosquitto-clients)")
+    service = compose()["services"]["mosquitto"]
+    kind, *command = service["healthcheck"]["test"]
+    assert kind == "CMD"
+    assert service["environment"]["XDG_CONFIG_HOME"] == make_secrets.MOUNT
+    options = (broker.secrets / "mosquitto_sub").read_text()
+    for shipped, own in (
+        (f"-p {make_secrets.BROKER_PORT}", f"-p {broker.server.port}"),
+        (f"{make_secrets.MOUNT}/mqtt_ca", str(broker.authority)),
+    ):
+        assert options.count(shipped) == 1
+        options = options.replace(shipped, own)
+    (tmp_path / "mosquitto_sub").write_text(options)
+    command = [word.replace("$$", "$") for word in command]
+    variables = dict(os.environ) | {"XDG_CONFIG_HOME": str(tmp_path)}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "seconds" in done.stdout
+    command += ["-p", str(broker.server.port), "--cafile", str(broker.authority)]
+    variables["XDG_CONFIG_HOME"] = "/nonexistent"
+    refused = subprocess.run(command, env=variables, capture_output=True, check=False)
+    assert refused.returncode != 0
+
+
+def test_the_matrix_was_large_enough() -> None:
+    """Last of this file. A run of a part of it has nothing to say here."""
+    if 0 in CELLS.values():
+        pytest.skip("only a part of the matrix was run")
+    assert sum(CELLS.values()) >= 250
