@@ -53,7 +53,11 @@ def plan_simulation(
     started_at_s: float | None,
     part: tuple[int, int] = (0, 1),
 ) -> Plan:
-    """When the epoch is the present, simulated time is the wall clock's."""
+    """When the epoch is the present, simulated time is the wall clock's.
+
+    Raises ConfigurationError for planned faults that begin when the run is over.
+    """
+    _refuse_late_faults(opened.scenario, math.inf if duration_s is None else duration_s)
     present_s = opened.epoch_unix_s if opened.is_present else None
     return Plan(
         scenario=opened.scenario,
@@ -64,6 +68,19 @@ def plan_simulation(
         started_at_s=started_at_s if started_at_s is not None else present_s,
         part=part,
     )
+
+
+def _refuse_late_faults(scenario: Scenario, duration_s: float) -> None:
+    late = [
+        scenario.problem(
+            ("faults", index, "onset_s"),
+            f"{one.onset_s:g} is after the end of the run; allowed 0 to below {duration_s:g}",
+        )
+        for index, one in enumerate(scenario.faults)
+        if one.onset_s >= duration_s
+    ]
+    if late:
+        raise ConfigurationError(late)
 
 
 def report_counts(opened: OpenedScenario, duration_s: float) -> dict[str, int]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sgp4.api import Satrec
 
+from twin.checks import check_number
 from twin.clock import gmst_rad
 from twin.constants import ASTRONOMICAL_UNIT_M, EARTH_MEAN_RADIUS_M
 from twin.cosmic_rays import (
@@ -52,6 +53,12 @@ class EnvironmentSettings:
     albedo_frac: float = 0.30
     oblate_shadow: bool = True  # False: a sphere of the equatorial radius, as other tools have it
     space_weather: SpaceWeather = field(default_factory=SpaceWeather)
+
+    def __post_init__(self) -> None:
+        """Raises OutOfRangeError for numbers that no Sun and no Earth have."""
+        check_number("solar_constant_w_m2", self.solar_constant_w_m2, 0.0, 2000.0)
+        check_number("earth_ir_w_m2", self.earth_ir_w_m2, 0.0, 500.0)
+        check_number("albedo_frac", self.albedo_frac, 0.0, 1.0)
 
 
 class EnvironmentModel:

@@ -37,6 +37,16 @@ class ConfigurationError(TwinError):
         super().__init__("\n".join(str(problem) for problem in problems))
 
 
+class OutOfRangeError(ConfigurationError, ValueError):
+    """A value given to the Python API that cannot be: names the key, the value, what is allowed."""
+
+    def __init__(self, key: str, value: object, allowed: str, whose: str = "input") -> None:
+        self.key, self.value, self.allowed = key, value, allowed
+        super().__init__(
+            [Problem(whose, None, key, f"{value!r} is out of range; allowed {allowed}")]
+        )
+
+
 class DependencyUnavailableError(TwinError):
     """A broker, store or other outside system could not be reached in the time allowed."""
 

@@ -21,7 +21,7 @@ Law = Literal["add", "scale", "decades", "flag", "unset"]
 Direction = Literal["up", "down", "changes", "stuck", "lost"]
 
 
-class UnknownFaultError(TwinError):
+class UnknownFaultError(TwinError, ValueError):
     """A kind of fault that is not in the catalogue."""
 
     exit_code = 2

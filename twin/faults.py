@@ -26,7 +26,7 @@ LONGEST_S: Final = 1e10
 """Ends and ramps beyond this (300 years) count as never."""
 
 
-class FaultError(TwinError):
+class FaultError(TwinError, ValueError):
     """A fault that cannot be: unknown target or channel, a number out of range."""
 
     exit_code = 78

@@ -6,6 +6,7 @@ import numpy as np
 
 from twin import battery_ageing, jobs, network, power, radiation
 from twin.battery import cell_open_circuit_v
+from twin.checks import check_fleet
 from twin.constants import STEFAN_BOLTZMANN_W_M2_K4 as SIGMA
 from twin.state import Environment, Fleet, FleetParams, FleetState, FloatArray
 from twin.thermal import (
@@ -22,8 +23,10 @@ INITIAL_SOC_FRAC: Final = 0.90  # at the epoch, between full and an orbit's dept
 def initial_state(fleet: Fleet, environment: Environment, seed: int) -> FleetState:
     """State at the epoch: charged to 90 %, warm at the planned load, nothing offered or broken.
 
-    Same shapes as FleetState. A satellite without a battery counts as full.
+    Same shapes as FleetState. A satellite without a battery counts as full. Raises
+    OutOfRangeError for a fleet with numbers that cannot be.
     """
+    check_fleet(fleet)
     params, count = fleet.params, fleet.count
     total = int(params.accel_count.sum())
     hazard = radiation.initial_hazard(seed, fleet.satellite_key)

@@ -12,6 +12,7 @@ from typing import overload
 import numpy as np
 from sgp4.api import WGS72, Satrec
 
+from twin.checks import check_orbits
 from twin.constants import SECONDS_PER_DAY
 from twin.state import FloatArray, IntArray
 
@@ -34,6 +35,18 @@ class MeanElements:
     arg_perigee_rad: FloatArray
     mean_anomaly_rad: FloatArray
     mean_motion_rad_min: FloatArray
+
+    def __post_init__(self) -> None:
+        """Raises OutOfRangeError for elements that are nan, unbound or below the ground."""
+        check_orbits(
+            self.sma_m,
+            self.ecc_frac,
+            inclination_rad=self.inclination_rad,
+            raan_rad=self.raan_rad,
+            arg_perigee_rad=self.arg_perigee_rad,
+            mean_anomaly_rad=self.mean_anomaly_rad,
+            mean_motion_rad_min=self.mean_motion_rad_min,
+        )
 
     @property
     def count(self) -> int:

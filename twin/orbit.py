@@ -7,7 +7,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from sgp4.api import Satrec, SatrecArray
 
+from twin.checks import check_number
 from twin.clock import julian_date
+from twin.errors import OutOfRangeError
+from twin.mean_elements import GeneratedRecords
 from twin.state import BoolArray, FloatArray, IntArray
 
 KNOT_INTERVAL_S: Final = 60.0  # 0.5 m of error in low orbit, 6 m at 120 s; computed
@@ -45,6 +48,8 @@ class Orbits:
     """
 
     def __init__(self, satrecs: Sequence[Satrec], epoch_unix_s: float) -> None:
+        check_number("epoch_unix_s", epoch_unix_s, -1e10, 1e11)
+        _check_elements(satrecs)
         self._satellites = SatrecArray(list(satrecs))
         self._count = len(satrecs)
         self._epoch_unix_s = epoch_unix_s
@@ -130,3 +135,15 @@ def _blended(begin: _Knot, end: _Knot, weights: tuple[float, ...]) -> FloatArray
     out += begin.velocity_m_s * weights[2]
     out += end.velocity_m_s * weights[3]
     return out
+
+
+def _check_elements(satrecs: Sequence[Satrec]) -> None:
+    # Only what is not a number: elements that decay or do not propagate are told by error_codes.
+    if isinstance(satrecs, GeneratedRecords):
+        return  # checked where they were made
+    names = ("ecco", "inclo", "nodeo", "argpo", "mo", "no_kozai", "bstar")
+    for row, one in enumerate(satrecs):
+        if not math.isfinite(sum(getattr(one, name) for name in names)):
+            key = next(name for name in names if not math.isfinite(getattr(one, name)))
+            whose = f"satellite {one.satnum} (row {row})"
+            raise OutOfRangeError(key, getattr(one, key), "finite elements", whose)

@@ -78,6 +78,11 @@ class PresetValues(StrictModel):
                 f"burst_on_min {self.burst_on_min:g} is longer than burst_period_min "
                 f"{self.burst_period_min:g}; allowed 0 to burst_period_min"
             )
+        if self.battery_capacity_kwh <= 0.0 and self.external_power_kw <= 0.0:
+            raise ValueError(
+                f"battery_capacity_kwh {self.battery_capacity_kwh:g} without a host platform's "
+                "supply; allowed above 0 to 1,000,000, or external_power_kw above 0"
+            )
         if self.compute_average_kw > self.compute_peak_kw:
             raise ValueError(
                 f"compute_average_kw {self.compute_average_kw:g} is above compute_peak_kw "

@@ -9,6 +9,7 @@ import numpy as np
 
 from twin import battery_ageing, jobs, workload
 from twin.ageing import clock_margin_frac
+from twin.checks import check_step_s
 from twin.fault_effects import FaultEffects
 from twin.faulted import under_faults, with_plant, with_restarts
 from twin.initial import initial_state
@@ -33,8 +34,10 @@ def step(
     Pure: same arguments, same bytes, whichever satellites share the arrays. Events do not
     depend on the tick; temperatures and charge converge at first order in it. Ticks of 0.1 to
     60 s; thermal accuracy in twin/thermal.py. `effects` are those of the faults at elapsed_s
-    (twin/faults.py); None is a fleet without any.
+    (twin/faults.py); None is a fleet without any. Raises OutOfRangeError for a tick of 0 s, less,
+    nan or more than 600 s.
     """
+    check_step_s(step_s)
     aged = battery_ageing.aged_params(fleet.params, state.battery_health_frac)
     fleet = replace(fleet, params=aged)
     broken = None

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, cast
 import numpy as np
 
 from twin import battery, power, radiation, thermal, workload
+from twin.checks import check_params, check_step_s
 from twin.constants import EARTH_MEAN_RADIUS_M
 from twin.constants import STEFAN_BOLTZMANN_W_M2_K4 as SIGMA
 from twin.heat_network import (
@@ -163,7 +164,12 @@ def classes_of(params: FleetParams) -> Classes:
 
 
 def class_table(params: FleetParams, step_s: float) -> ClassTable:
-    """Constants and matrices of each class for one tick length; params (classes,)."""
+    """Constants and matrices of each class for one tick length; params (classes,).
+
+    Raises OutOfRangeError for parameters and ticks that cannot be.
+    """
+    check_step_s(step_s)
+    check_params(params)
     count = len(params.mass_kg)
     table = np.zeros((count, CONSTANTS))
     for name, column in _columns(params).items():
