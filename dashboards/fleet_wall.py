@@ -191,5 +191,7 @@ def fleet_wall() -> DashboardSpec:
             *(_trend(*row) for row in trends),
             _health(Grid(0, 40, 12, 8)),
             _sunlight(Grid(12, 40, 12, 8)),
+            _trend("parts", "Network parts", ("isl_parts_count",), Grid(0, 48, 12, 8)),
+            _trend("largest", "Largest network part", ("isl_largest_pct",), Grid(12, 48, 12, 8)),
         ),
     )

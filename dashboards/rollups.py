@@ -69,6 +69,16 @@ _ROWS = (
     Rollup("goodput_mean_pct", "Mean goodput", "Mean over the satellites", "job_goodput_pct"),
     Rollup("tokens_s", "Tokens", "Sum over the satellites", "job_tokens_s"),
     Rollup("backlog_gb", "Downlink backlog", "Sum over the satellites", "gnd_backlog_gb"),
+    Rollup(
+        "isl_parts_count",
+        "Network parts",
+        "Connected parts of the graph of laser links that are up; more than planned is a partition",
+    ),
+    Rollup(
+        "isl_largest_pct",
+        "Largest network part [%]",
+        "Satellites of the largest connected part over all that have laser links",
+    ),
 )
 
 ROLLUPS = {row.field: row for row in _ROWS}

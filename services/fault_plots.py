@@ -6,12 +6,10 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from services.plotting import BROKEN, PLAIN, SHADE, pyplot
 from twin.channels import by_name
-from twin.errors import DependencyUnavailableError
 from twin.fault_demo import DemoRun, demo_run
 from twin.fault_kinds import FaultKind, fault_kind, fault_kinds
-
-PLAIN, BROKEN, SHADE = "#5b6b7a", "#c8462b", "#f3e3dc"
 
 
 def plot_fault(name: str, out: Path | None = None) -> Path:
@@ -40,14 +38,7 @@ def plot_all_faults(folder: Path) -> list[Path]:
 
 
 def _draw(kind: FaultKind, run: DemoRun, path: Path) -> None:
-    try:
-        import matplotlib as mpl
-    except ImportError:
-        message = "matplotlib is not installed: pip install 'orbital-twin[plots]'"
-        raise DependencyUnavailableError(message) from None
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
+    plt = pyplot()
     count = len(run.plain)
     figure, axes = plt.subplots(
         count, 1, sharex=True, figsize=(9.0, 1.2 + 1.35 * count), squeeze=False

@@ -1,6 +1,7 @@
 """Commands about a fleet's life and money: `twin life`, `twin economics`."""
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,17 +31,29 @@ def life(
     vehicle: LauncherOption = None,
     changes: SetOption = None,
     inputs: InputsOption = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE.png", help="Also draw it, a PNG.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """A fleet's launches, losses, spares, failures and re-entries: plan against actual."""
+    """A fleet's launches, losses, spares, failures and re-entries: plan against actual.
+
+    A launch-slip fault (O4) of the scenario holds back the launches of its targets by its
+    duration; without an end it loses them.
+    """
     from services.economic_choices import gathered_changes
-    from services.life_tables import fleets_of, print_life
+    from services.life_tables import fleets_of, played_fleets, print_life
 
     if scenario is not None and preset is not None:
         raise typer.BadParameter("give a scenario or --preset, not both")
     fleets = fleets_of(scenario, preset, float(round(time.time())))
     chosen = gathered_changes(changes or [], inputs)
-    print_life(fleets, years, seed, chosen, vehicle, as_json=as_json)
+    played = played_fleets(fleets, years, seed, chosen, vehicle)
+    if plot is not None:
+        from services.life_plots import plot_lives
+
+        plot_lives([life for life, _ in played], plot)
+    print_life(played, as_json=as_json)
 
 
 @life_app.command()

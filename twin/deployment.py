@@ -31,7 +31,7 @@ STATES: Final = (
     DeploymentState("array_deployed", 1.0, 0.02, False),
     DeploymentState("deployed", 1.0, 1.0, True),
     DeploymentState("docking", 1.0, 1.0, False),  # payload off while it approaches: assumption
-    # Neighbours cover some of the sky: 5 % as in the Suncatcher cluster ; assumption
+    # Neighbours cover some of the sky: 5 % as in the Suncatcher cluster; assumption
     DeploymentState("docked", 1.0, 0.95, True),
     # Drill O3: a hinge or latch holds half of a wing back.
     DeploymentState("array_stuck", 0.5, 1.0, True),

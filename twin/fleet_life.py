@@ -40,6 +40,7 @@ class FleetLife:
     capacity_w: FloatArray
     lost_at_launch_count: IntArray  # running totals from here on
     failed_count: IntArray
+    replaced_count: IntArray  # launched beyond the first target and spares
     launches_count: IntArray
     launches_lost_count: IntArray
     launched_mass_kg: FloatArray
@@ -120,6 +121,7 @@ def _reported(plan: LifePlan, flown: Flown, time_s: FloatArray) -> FleetLife:
         capacity_w=np.asarray(active * plan.compute_w, dtype=np.float64),
         lost_at_launch_count=lost_count,
         failed_count=early + broken,
+        replaced_count=np.maximum(orbited - plan.target_count - plan.spares_count, 0),
         launches_count=flights,
         launches_lost_count=_until(flown.at_s[flown.lost], time_s),
         launched_mass_kg=_mass_kg(plan, orbited + lost_count),

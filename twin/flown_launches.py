@@ -47,7 +47,8 @@ def played(plan: LifePlan, slots: int, horizon_s: float, seed: int) -> Flown:
     key = satellite_keys([plan.name])
     planned_s, fate = launch_times_s(plan, slots, seed)
     slip_s = plan.slip_mean_s * exponential(seed, "launch_slip", key, np.arange(slots))
-    ready_s = planned_s + slip_s
+    held_s, doomed = _held_back(plan, planned_s)
+    ready_s = planned_s + slip_s + held_s
     days = math.ceil(horizon_s / SECONDS_PER_DAY) + 2
     ends_by_day = np.zeros(days, dtype=np.int64)
     alive, seen_day, delay_s = 0, 0, 0.0
@@ -64,7 +65,7 @@ def played(plan: LifePlan, slots: int, horizon_s: float, seed: int) -> Flown:
         if missing < plan.reorder_count:
             continue
         seats = min(missing, plan.per_launch_count)
-        lost = bool(fate[slot] < plan.loss_frac)
+        lost = bool(fate[slot] < plan.loss_frac or doomed[slot])
         rows.append((slot, at_s, lost, seats))
         if lost:
             delay_s += plan.stand_down_s
@@ -75,6 +76,19 @@ def played(plan: LifePlan, slots: int, horizon_s: float, seed: int) -> Flown:
         alive += seats
         lives.append((entered_s, ended_s))
     return _flattened(rows, lives, planned_s)
+
+
+def _held_back(plan: LifePlan, planned_s: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """What the plan's slips add to each launch slot [s], and which slots they doom, (slots,)."""
+    held_s, doomed = np.zeros(planned_s.size), np.zeros(planned_s.size, dtype=np.bool_)
+    for slip in plan.slips:
+        first = int(np.searchsorted(planned_s, slip.from_s))
+        theirs = slice(first, first + math.ceil(slip.satellites_count / plan.per_launch_count))
+        if math.isinf(slip.slip_s):
+            doomed[theirs] = True
+        else:
+            held_s[theirs] += slip.slip_s
+    return held_s, doomed
 
 
 def _lives(

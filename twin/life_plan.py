@@ -12,6 +12,15 @@ from twin.preset_values import PresetValues
 
 
 @dataclass(frozen=True)
+class LaunchSlip:
+    """What befalls the launches of some satellites, besides their own draws."""
+
+    from_s: float  # planned launches from here on
+    satellites_count: int  # as many launches as carry these
+    slip_s: float  # inf = lost
+
+
+@dataclass(frozen=True)
 class LifePlan:
     """What is to be built up and kept, SI."""
 
@@ -29,6 +38,7 @@ class LifePlan:
     loss_frac: float
     stand_down_s: float  # of all later launches after a loss
     service_after_s: float  # from orbit to service
+    slips: tuple[LaunchSlip, ...] = ()
 
     @property
     def reorder_count(self) -> int:
@@ -43,11 +53,17 @@ class LifePlan:
 
 
 def life_plan(
-    name: str, values: PresetValues, life: LifeValues, target_count: int, by: Launcher | None = None
+    name: str,
+    values: PresetValues,
+    life: LifeValues,
+    target_count: int,
+    by: Launcher | None = None,
+    slips: tuple[LaunchSlip, ...] = (),
 ) -> LifePlan:
     """A plan from a preset's numbers and a launcher, by default the preset's own.
 
-    `satellites_per_launch` holds where it is not 0, else as many as the payload lifts.
+    `satellites_per_launch` holds where it is not 0, else as many as the payload lifts. `slips`:
+    launches that a scenario holds back or loses.
 
     Raises ConfigurationError for an unknown launcher and for a satellite that no flight can lift.
     """
@@ -73,4 +89,5 @@ def life_plan(
         loss_frac=vehicle.values.loss_pct / 100.0,
         stand_down_s=vehicle.values.stand_down_day * SECONDS_PER_DAY,
         service_after_s=service_start_s(life),
+        slips=slips,
     )

@@ -12,6 +12,7 @@ import numpy as np
 
 from twin.channels import BUS_CHANNELS, FLEET_MEASUREMENT, PLANE_MEASUREMENT, TENANT_MEASUREMENT
 from twin.frames import FieldLayout, encode_rows, row_template
+from twin.latency import link_parts
 from twin.sensors import Snapshot, bus_telemetry
 from twin.state import FloatArray, IntArray
 
@@ -51,6 +52,34 @@ def _count(test: Callable[[FloatArray], np.ndarray[tuple[int], np.dtype[np.bool_
     return count
 
 
+def _parts(values: FloatArray, group: IntArray) -> tuple[IntArray, FloatArray]:
+    """Group and number of members of every part that a group has members in, (p,) each."""
+    there = ~np.isnan(values)
+    top = int(np.max(values, where=there, initial=0.0)) + 1
+    key = group[there] * top + values[there].astype(np.int64)
+    found, count = np.unique(key, return_counts=True)
+    return found // top, count.astype(np.float64)
+
+
+def _distinct(values: FloatArray, group: IntArray, groups_count: int) -> FloatArray:
+    """How many different values a group has; nan where none is there."""
+    owner, _ = _parts(values, group)
+    count = np.bincount(owner, minlength=groups_count).astype(np.float64)
+    return np.where(count > 0.0, count, np.nan)
+
+
+def _largest_pct(values: FloatArray, group: IntArray, groups_count: int) -> FloatArray:
+    """Share of the commonest value among those that are there [%]; nan where none is."""
+    owner, count = _parts(values, group)
+    most, total = np.zeros(groups_count), np.bincount(owner, count, groups_count)
+    np.maximum.at(most, owner, count)
+    with np.errstate(invalid="ignore"):
+        return 100.0 * most / total
+
+
+PART: Final = "isl_part"
+"""Number of the connected part of the link graph; not a channel: it takes the whole fleet."""
+
 FIELDS: Final[dict[str, tuple[str, Reduce, int]]] = {
     # field: channel, how it is reduced, decimals
     "sats_count": ("tm_seq", _count(lambda seq: ~np.isnan(seq)), 0),
@@ -71,6 +100,8 @@ FIELDS: Final[dict[str, tuple[str, Reduce, int]]] = {
     "goodput_mean_pct": ("job_goodput_pct", _mean, 3),
     "tokens_s": ("job_tokens_s", _sum, 1),
     "backlog_gb": ("gnd_backlog_gb", _sum, 4),
+    "isl_parts_count": (PART, _distinct, 0),
+    "isl_largest_pct": (PART, _largest_pct, 2),
 }
 """Roll-up fields of fleet_state and plane_state."""
 
@@ -90,6 +121,7 @@ def encode_rollups(seen: Snapshot, time_ns: int) -> bytes:
         channel: (floats if index >= 0 else states.astype(np.float64))[:, abs(index) - 1]
         for channel, index in columns.items()
     }
+    values[PART] = _link_parts(seen)
     absent = ~seen.broken.in_service
     if absent.any():
         for channel in values.keys() - {"sat_service"}:
@@ -105,6 +137,15 @@ def encode_rollups(seen: Snapshot, time_ns: int) -> bytes:
         + _rows(plane_heads, values, plane_of, time_ns)
         + _tenant_rows(seen, time_ns)
     )
+
+
+def _link_parts(seen: Snapshot) -> FloatArray:
+    """Number of each satellite's connected part, (n,); nan without laser links."""
+    fleet = seen.fleet
+    linked = (fleet.neighbour_index >= 0).any(axis=1) & (fleet.params.link_rate_bit_s > 0.0)
+    if not linked.any():
+        return np.full(fleet.count, np.nan)
+    return np.where(linked, link_parts(seen.state.link_range_m, fleet.neighbour_index), np.nan)
 
 
 TENANT_FIELDS: Final = ("accel_h", "energy_kwh", "util_pct", "queue_s", "goodput_pct", "lost_s")
@@ -145,7 +186,7 @@ def _columns() -> dict[str, int]:
     """Where each channel stands: +k is float column k-1, -k is state column k-1."""
     floats = [channel.name for channel in BUS_CHANNELS if not channel.is_integer]
     states = [channel.name for channel in BUS_CHANNELS if channel.is_integer]
-    wanted = {name for name, _, _ in FIELDS.values()}
+    wanted = {name for name, _, _ in FIELDS.values()} - {PART}
     return {
         name: floats.index(name) + 1 if name in floats else -states.index(name) - 1
         for name in wanted

@@ -139,7 +139,10 @@ def advance_temperatures(
 
 
 def radiating_w_k4(params: FleetParams, body_m2: FloatArray) -> FloatArray:
-    """eps sigma A of radiator, body and array (both its faces) [W/K4], (3, n)."""
+    """eps sigma A of radiator, body and array (both its faces) [W/K4], (3, n).
+
+    Validity: gray surfaces. Source: Stefan-Boltzmann law, closed form (Gilmore 2002, chapter 2).
+    """
     return np.asarray(
         SIGMA
         * np.stack(
@@ -263,6 +266,9 @@ def body_absorbed_w(environment: Environment, body_m2: FloatArray) -> FloatArray
 
     q = A F (eps q_IR + alpha q_albedo), F = 0.31 of an edge-on plate over a nadir plate. They
     are on the body's dark sides: no direct Sun.
+
+    Validity: gray surfaces, Earth as a uniform source.
+    Source: Gilmore 2002, Spacecraft Thermal Control Handbook, chapter 2.
     """
     infrared_w_m2 = BUS_EMISSIVITY_FRAC * environment.earth_ir_flux_w_m2
     light_w_m2 = BUS_ABSORPTIVITY_FRAC * environment.albedo_flux_w_m2

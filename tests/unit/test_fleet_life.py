@@ -8,16 +8,18 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from typer.testing import CliRunner
 
 from services.cli import app
 from services.economic_choices import chosen_launcher
-from services.life_tables import alarms
+from services.life_tables import alarms, fleets_of
 from twin.constants import SECONDS_PER_DAY, SECONDS_PER_JULIAN_YEAR
 from twin.deployment import STATE_BY_NAME, deployment_timeline, state_limits
 from twin.errors import ConfigurationError
 from twin.fleet_life import FleetLife, LifePlan, life_plan, live, steady_reentry_kg_per_s
 from twin.launchers import launcher, launchers
+from twin.life_plan import LaunchSlip
 from twin.preset_files import sources
 from twin.preset_library import list_presets, load_preset
 
@@ -240,3 +242,53 @@ def test_the_command_prints_and_gives_json() -> None:
     assert again.stdout == run.stdout
     run = CliRunner().invoke(app, ["life", "flown-2026", "--years", "1", "--json"])
     assert [one["plan"]["target_count"] for one in orjson.loads(run.stdout)] == [1, 1, 12, 10, 1]
+
+
+def test_launches_that_a_scenario_holds_back_fly_later_and_lost_ones_never_serve() -> None:
+    late_s = 100 * SECONDS_PER_DAY
+    life = live(replace(QUIET, slips=(LaunchSlip(0.0, 25, late_s),)), 1.9, 1, reports_count=40)
+    delay_s = life.launch_s - life.launch_planned_s
+    assert sorted(delay_s[life.launch_planned_s < 3 * QUIET.launch_interval_s]) == [late_s] * 3
+    assert not delay_s[life.launch_planned_s >= 3 * QUIET.launch_interval_s].any()
+    assert (life.active_count < life.planned_service_count).any()
+    lost = live(replace(QUIET, slips=(LaunchSlip(0.0, 20, np.inf),)), 1.9, 1, reports_count=40)
+    assert lost.launches_lost_count[-1] == 2
+    assert lost.lost_at_launch_count[-1] == 20
+
+
+def test_a_launch_slip_among_the_faults_of_a_scenario_is_in_its_life(tmp_path: Path) -> None:
+    scenario = tmp_path / "slip.yaml"
+    scenario.write_text(
+        f"extends: {Path.cwd()}/scenarios/suncatcher-81.yaml\nname: slip\nfaults:\n"
+        "  - {kind: O4, onset_s: 0, duration_s: 8640000, fraction: 0.3}\n"
+        "  - {kind: T1, onset_s: 0}\n"
+    )
+    (fleet,) = fleets_of(str(scenario), None, 1.79e9)
+    (slip,) = fleet.slips
+    assert (slip.from_s, slip.slip_s) == (0.0, 8_640_000.0)
+    assert 10 <= slip.satellites_count <= 40
+    assert fleets_of("suncatcher-81", None, 1.79e9)[0].slips == ()
+
+
+def test_replacements_are_what_was_launched_beyond_the_first_fleet() -> None:
+    life = live(QUIET, 6.0, seed=1, reports_count=40)
+    launched = life.launched_mass_kg / QUIET.mass_kg
+    assert life.replaced_count[-1] == launched[-1] - 100 > 100
+    assert not life.replaced_count[launched <= 100].any()
+
+
+def test_the_plot_shows_plan_and_actual(tmp_path: Path) -> None:
+    out = tmp_path / "life.png"
+    arguments = ["life", "three-body-2800", "--years", "2", "--plot"]
+    run = CliRunner().invoke(app, [*arguments, str(out)])
+    assert run.exit_code == 0, run.output
+    picture = np.asarray(Image.open(out).convert("RGB"), dtype=np.int64)
+    for colour in ((0xC8, 0x46, 0x2B), (0x5B, 0x6B, 0x7A), (0x3A, 0x7C, 0xA5)):
+        near = np.abs(picture - colour).sum(axis=2) < 30
+        # In the panels of both fleets: left and right half.
+        assert near[:, : near.shape[1] // 2].sum() > 200
+        assert near[:, near.shape[1] // 2 :].sum() > 200
+    run = CliRunner().invoke(app, [*arguments, str(tmp_path / "life.jpg")])
+    assert "ends in .png" in str(run.exception)
+    run = CliRunner().invoke(app, [*arguments, str(tmp_path / "none" / "life.png")])
+    assert "No such file or directory" in str(run.exception)
