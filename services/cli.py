@@ -1,5 +1,6 @@
 """The command line: `twin --help` teaches, errors are one line each, exit codes mean something."""
 
+import logging
 import sys
 from collections.abc import Iterator
 
@@ -11,14 +12,17 @@ from services.cli_presets import presets_app
 from services.cli_scenarios import scenarios_app
 from services.cli_services import services_app
 from services.life_commands import life_app
-from services.pipeline_commands import dlq_app
+from services.pipeline_commands import config_app, dlq_app, drain_app
 from services.sky_commands import sky_app
 from twin.errors import TwinError
+
+BUG_EXIT = 70
 
 app = typer.Typer(
     name="twin",
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,  # a traceback with local variables may hold a secret
     rich_markup_mode="markdown",
     help="""**Orbital Twin**: a digital twin and telemetry service of orbital compute fleets.
 
@@ -30,33 +34,37 @@ Every service also runs alone: `twin simulate`, `twin ingest`, `twin console`.
 Settings come from TWIN_* variables; secrets from TWIN_..._FILE.""",
 )
 
-for commands in (services_app, scenarios_app, send_app, sky_app, life_app):
+for commands in (services_app, scenarios_app, send_app, sky_app, life_app, drain_app):
     app.add_typer(commands)
 app.add_typer(bench_app, name="bench", help="Measure how fast the physics is.")
 app.add_typer(
     presets_app, name="presets", help="List the presets and where their numbers come from."
 )
 app.add_typer(dlq_app, name="dlq", help="Dead letters: list, show, replay, purge.")
+app.add_typer(config_app, name="config", help="The settings: show.")
 app.add_typer(faults_app, name="faults", help="The catalogue of faults: list, show, plot.")
 
 
 def main() -> None:
-    """Entry point: one line per error, and its exit code."""
+    """Entry point: one line per error and its exit code; 70 and a traceback for a bug of ours."""
     try:
         app()
-    except* TwinError as group:
-        errors = list(_leaves(group))
-        for error in errors:
-            typer.echo(str(error), err=True)
-        sys.exit(errors[0].exit_code)
+    except Exception as error:
+        told = list(_leaves(error))
+        if not all(isinstance(one, TwinError) for one in told):
+            logging.getLogger("services").critical("a bug of ours", exc_info=error)
+            sys.exit(BUG_EXIT)
+        for one in told:
+            typer.echo(str(one), err=True)
+        sys.exit(next(one.exit_code for one in told if isinstance(one, TwinError)))
 
 
-def _leaves(group: BaseExceptionGroup[TwinError]) -> Iterator[TwinError]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _leaves(one)
+    else:
+        yield error
 
 
 if __name__ == "__main__":

@@ -15,8 +15,10 @@ from services.arguments import (
     parse_duration,
     parse_shard,
 )
+from services.instance import only_instance
+from services.logs import log_as_service
 from services.process import log_to_stderr, run
-from services.settings import host_and_port, load_settings
+from services.settings import check_addresses, host_and_port, load_settings
 
 services_app = typer.Typer()
 
@@ -28,6 +30,9 @@ ForOption = Annotated[
     typer.Option(
         "--for", parser=parse_duration, help="Stop after this simulated time: 60s, 10m, 2h."
     ),
+]
+CheckOption = Annotated[
+    bool, typer.Option("--check", help="Only validate settings and files; touch no network.")
 ]
 
 
@@ -97,6 +102,7 @@ def simulate(
         str,
         typer.Option(help="Part k/n of the fleet, k from 0 to n - 1: n processes share one run."),
     ] = "0/1",
+    check: CheckOption = False,
 ) -> None:
     """Simulate a fleet and publish its telemetry over MQTT.
 
@@ -105,36 +111,50 @@ def simulate(
     and plane roll-ups need the whole fleet and are left out.
     """
     settings = load_settings(scenario=scenario, epoch=epoch)
-    log_to_stderr(logging.INFO)
+    part = parse_shard(shard)
+    log_as_service(settings, "simulate", shard)
+    from services.control import Control
     from services.runs import open_scenario, plan_simulation
     from services.simulate import run_simulate
 
-    opened, part = open_scenario(settings), parse_shard(shard)
-    plan = plan_simulation(opened, _rate(rate), duration, started_at, part)
-    run(run_simulate(settings, plan, drain))
+    plan = plan_simulation(open_scenario(settings), _rate(rate), duration, started_at, part)
+    if check:
+        return
+    with only_instance(settings.state_dir, f"simulate-{plan.build.fleet.name}{plan.part_name}"):
+        run(run_simulate(settings, plan, drain, control=Control(listening=True)))
 
 
 @services_app.command()
 def ingest(
     instance: Annotated[str, typer.Option(help="Name of this ingester: its MQTT session.")] = "1",
+    check: CheckOption = False,
 ) -> None:
     """Store telemetry from MQTT; acknowledge it only once it is durable."""
     settings = load_settings()
-    log_to_stderr(logging.INFO)
+    log_as_service(settings, "ingest", instance)
     from services.control import Control
     from services.ingest import run_ingest
 
-    run(run_ingest(settings, instance, control=Control(listening=True)))
+    if check:
+        check_addresses(settings)
+        return
+    with only_instance(settings.state_dir, f"ingest-{instance}"):
+        run(run_ingest(settings, instance, control=Control(listening=True)))
 
 
 @services_app.command()
 def console(
     listen: Annotated[str | None, typer.Option(help="host:port. [default: 127.0.0.1:8080]")] = None,
+    check: CheckOption = False,
 ) -> None:
     """Serve the web console."""
     settings = load_settings(console_listen=listen)
-    log_to_stderr(logging.INFO)
+    log_as_service(settings, "console")
     from services.console_service import run_console
+
+    if check:
+        check_addresses(settings)
+        return
 
     run(run_console(settings))
 
@@ -145,15 +165,18 @@ def store(
     file: Annotated[
         Path | None, typer.Option(help="DuckDB file. [default: var/telemetry.duckdb]")
     ] = None,
+    check: CheckOption = False,
 ) -> None:
     """Serve the embedded store (DuckDB) where there is no InfluxDB."""
     settings = load_settings()
-    log_to_stderr(logging.INFO)
+    log_as_service(settings, "store")
     from services.embedded_store import run_store
     from services.settings import loopback_only
 
     host, port = host_and_port(listen, "--listen")
     loopback_only(host, "--listen")
+    if check:
+        return
     run(run_store(settings, host, port, file or settings.state_dir / "telemetry.duckdb"))
 
 

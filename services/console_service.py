@@ -9,11 +9,12 @@ from aiohttp import web
 
 from services.console.app import LOOPBACK_HOSTS, create_app
 from services.console.feed import LiveFleet
-from services.health import health_server
 from services.http_site import Site
+from services.metrics import Metrics
 from services.mqtt import Connection, Message, ServiceState, keep_connected
 from services.settings import Settings, host_and_port, refuse_public_bind
 from services.store import open_store
+from services.telemetry import observed, ops_store
 from services.topics import Topics, parse
 from twin.errors import ConfigurationError, Problem
 
@@ -28,6 +29,7 @@ class PipelineStatus:
         self._services: dict[str, dict[str, object]] = {}
         self._events: list[dict[str, object]] = []
         self.broker_is_up = False
+        self.messages_count = 0
 
     def checks(self) -> dict[str, bool]:
         """Readiness: connected to the broker."""
@@ -73,9 +75,13 @@ async def run_console(settings: Settings) -> None:
     live, status = LiveFleet(), PipelineStatus()
     extra = [name.strip() for name in settings.console_allowed_hosts.split(",") if name.strip()]
     service = ServiceState(Topics("all").service("console"), "console")
+    metrics = Metrics("console")
+    metrics.messages(lambda: {"received": status.messages_count})
+    metrics.gauge("broker_up", "1 while connected", lambda: int(status.broker_is_up))
     async with (
         open_store(settings) as store,
-        health_server(settings.health_listen, status.checks),
+        ops_store(settings, open_store) as ops,
+        observed(settings.health_listen, status.checks, metrics, ops),
         asyncio.TaskGroup() as tasks,
     ):
         app = create_app(
@@ -94,6 +100,7 @@ async def run_console(settings: Settings) -> None:
 
             async def use(connection: Connection) -> None:
                 status.broker_is_up = True
+                metrics.connections += 1
                 try:
                     await _listen(connection, live, status)
                 finally:
@@ -125,6 +132,7 @@ async def _listen(connection: Connection, live: LiveFleet, status: PipelineStatu
     await connection.subscribe(topics.telemetry(), topics.state(), topics.service(), topics.event())
     async for message in connection.messages():
         message.acknowledge()
+        status.messages_count += 1
         _show(message, live, status)
 
 

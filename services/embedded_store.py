@@ -17,16 +17,20 @@ import numpy as np
 import orjson
 from aiohttp import web
 
+from services.health import Health
 from services.http_site import Site, asks_for, welcome
 from services.line_protocol import LineProtocolError, read_rows
+from services.metrics import Metrics
+from services.service_metrics import watch_store
 from services.settings import Settings
+from services.telemetry import observed
 from twin.channels import BUS_MEASUREMENT, by_name
 
 LOG = logging.getLogger(__name__)
 MAXIMUM_BODY_BYTES = 32 * 1024 * 1024
 PRUNE_EVERY_S = 60.0
 STORED_AT = "stored_at_s"
-TAGS = frozenset({"fleet", "plane", "sat", "accel", "shard", "service"})
+TAGS = frozenset({"fleet", "plane", "sat", "accel", "shard", "service", "instance"})
 
 
 class Database:
@@ -172,9 +176,14 @@ class StoreServer:
         self._writer = ThreadPoolExecutor(1, "store-write")
         self._reader = ThreadPoolExecutor(1, "store-read")
         self.rows_count = 0
+        self.writes_count = 0
+        self.refused_count = 0
+        self.queries_count = 0
+        self.metrics = Metrics("store")
+        watch_store(self.metrics, self)
 
     def application(self) -> web.Application:
-        """Routes: POST /write; GET /series, /frames, /healthz."""
+        """Routes: POST /write; GET /series, /frames, /healthz, /readyz, /startupz, /metrics."""
         app = web.Application(
             client_max_size=MAXIMUM_BODY_BYTES, middlewares=[welcome, asks_for(self._token)]
         )
@@ -182,18 +191,27 @@ class StoreServer:
         app.router.add_get("/series", self._series)
         app.router.add_get("/frames", self._frames)
         app.router.add_get("/healthz", self._health)
+        Health(lambda: {"file": True}, self.metrics).add_to(app, healthz=False)
         return app
 
     async def _write(self, request: web.Request) -> web.Response:
-        body = await request.read()
-        loop = asyncio.get_running_loop()
         try:
-            self.rows_count += await loop.run_in_executor(self._writer, self._database.write, body)
+            await self.write(await request.read())
         except (LineProtocolError, duckdb.DataError, duckdb.ProgrammingError) as error:
+            self.refused_count += 1
             return web.Response(status=400, text=str(error))
+        self.writes_count += 1
         return web.Response(status=204)
 
+    async def write(self, body: bytes) -> None:
+        """Rows of line protocol into the file; committed when it returns."""
+        loop = asyncio.get_running_loop()
+        begun_s = loop.time()
+        self.rows_count += await loop.run_in_executor(self._writer, self._database.write, body)
+        self.metrics.store_write_s.observe(loop.time() - begun_s)
+
     async def _series(self, request: web.Request) -> web.Response:
+        self.queries_count += 1
         ask = request.query
         channels = [name for name in ask["channels"].split(",") if name in by_name()]
         answer = await asyncio.get_running_loop().run_in_executor(
@@ -208,6 +226,7 @@ class StoreServer:
         return web.Response(body=orjson.dumps(answer), content_type="application/json")
 
     async def _frames(self, request: web.Request) -> web.Response:
+        self.queries_count += 1
         ask = request.query
         answer = await asyncio.get_running_loop().run_in_executor(
             self._reader,
@@ -243,7 +262,8 @@ async def run_store(settings: Settings, host: str, port: int, path: Path | None)
     await runner.setup()
     try:
         await Site(runner, host, port).start()
-        await server.prune_for_ever()
+        async with observed(None, dict, server.metrics, server):
+            await server.prune_for_ever()
     finally:
         await runner.cleanup()
         server.close()

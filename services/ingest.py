@@ -11,16 +11,19 @@ from contextlib import asynccontextmanager, suppress
 import orjson
 
 from services import dead_letters, spool
+from services.broker_access import DROPPED
 from services.control import Control
 from services.dead_letters import DeadLetters
-from services.health import health_server
+from services.ingest_metrics import watch_ingester
 from services.ingester import Ingester
 from services.journal import DiskError
+from services.metrics import Metrics
 from services.mqtt import Connection, ServiceState, keep_connected
 from services.pace import Clock, full_jitter_s
 from services.settings import Settings
 from services.spool import Spool
 from services.store import Store, StoreUnavailableError
+from services.telemetry import observed
 from services.topics import Topics
 from services.world import REAL_WORLD, World
 
@@ -43,13 +46,14 @@ async def run_ingest(
         settings.state_dir / dead_letters.FILE_NAME, world.clock.unix_s, world.offload
     )
     async with world.open_store(settings) as store:
-        ingester = Ingester(store, letters, world.clock)
+        ingester, metrics = Ingester(store, letters, world.clock), Metrics("ingest", instance)
+        watch_ingester(metrics, ingester, world.clock)
         async with (
-            health_server(settings.health_listen, ingester.checks),
+            observed(settings.health_listen, ingester.checks, metrics, store, world.clock),
             _spool_of(settings, instance, ingester, world),
         ):
             await _prepare(store, world.clock)
-            work = asyncio.create_task(_work(settings, ingester, instance, world, control))
+            work = asyncio.create_task(_work(settings, ingester, metrics, instance, world, control))
             try:
                 await asyncio.shield(work)
             except asyncio.CancelledError:
@@ -95,12 +99,18 @@ async def _spool_of(
 
 
 async def _work(
-    settings: Settings, ingester: Ingester, instance: str, world: World, control: Control
+    settings: Settings,
+    ingester: Ingester,
+    metrics: Metrics,
+    instance: str,
+    world: World,
+    control: Control,
 ) -> None:
     service = ServiceState(Topics("all").service(f"ingest-{instance}"), "ingest")
 
     async def use(connection: Connection) -> None:
         ingester.broker_is_up = True
+        metrics.connections += 1
         try:
             await _serve(ingester, connection, service, control)
         finally:
@@ -154,9 +164,17 @@ async def _serve(
 
 
 async def _receive(ingester: Ingester, connection: Connection) -> None:
-    await connection.subscribe(Topics().telemetry())
+    await connection.subscribe(Topics().telemetry(), DROPPED)
     async for message in connection.messages():
-        await ingester.receive(message)
+        if message.topic == DROPPED:
+            message.acknowledge()
+            ingester.broker_dropped = _count_of(message.payload)
+        else:
+            await ingester.receive(message)
+
+
+def _count_of(payload: bytes) -> int:
+    return int(payload) if payload.isdigit() and len(payload) < 19 else 0
 
 
 async def _tell(ingester: Ingester, connection: Connection, service: ServiceState) -> None:

@@ -57,8 +57,11 @@ class Ingester:
     lanes: Lanes = field(default_factory=Lanes)
     spool: Spool | None = None
     broker_is_up: bool = False
+    broker_dropped: int = 0  # as the broker itself says
     on_stored: Callable[[Batch], None] = lambda _batch: None
+    queued_bytes: int = 0
     _waiting: dict[BatchKey, list[Callable[[], None]]] = field(default_factory=dict)
+    _arrived_s: dict[BatchKey, float] = field(default_factory=dict)  # oldest first
     _due_since_s: dict[int, float] = field(default_factory=dict)  # by identity of a taken batch
     _changed: set[ShardKey] = field(default_factory=set)
     _salvages: set["asyncio.Task[None]"] = field(default_factory=set)
@@ -106,6 +109,8 @@ class Ingester:
             self._waiting[batch.key].append(batch.acknowledge)
         else:
             self._waiting[batch.key] = []
+            self._arrived_s[batch.key] = asyncio.get_running_loop().time()
+            self.queued_bytes += len(batch.body)
             return False
         self.counts.duplicates += 1
         self._changed.add(shard)
@@ -119,8 +124,19 @@ class Ingester:
         shard, seq = batch.key
         self.marks.store(shard, seq)
         self._changed.add(shard)
+        self._forget(batch)
         for acknowledge in self._waiting.pop(batch.key, []):
             acknowledge()
+
+    def _forget(self, batch: Batch) -> None:
+        if batch.key is not None and self._arrived_s.pop(batch.key, None) is not None:
+            self.queued_bytes -= len(batch.body)
+
+    def oldest_wait_s(self) -> float:
+        """How long the oldest batch that is not durable has waited [s]."""
+        if not self._arrived_s:
+            return 0.0
+        return asyncio.get_running_loop().time() - next(iter(self._arrived_s.values()))
 
     def adopt(self, left: list[Batch]) -> None:
         """Batches that an earlier process has acknowledged and left in the spool."""

@@ -1,4 +1,4 @@
-"""Commands around the way to the store: dead letters."""
+"""Commands around the way to the store: dead letters, settings, draining."""
 
 from typing import Annotated
 
@@ -8,6 +8,8 @@ from services.process import run
 from services.settings import load_settings
 
 dlq_app = typer.Typer(no_args_is_help=True)
+config_app = typer.Typer(no_args_is_help=True)
+drain_app = typer.Typer()
 
 IdsArgument = Annotated[
     list[int] | None, typer.Argument(help="Numbers from `twin dlq list`. [default: all]")
@@ -56,3 +58,31 @@ def dlq_purge(
     if not ids and not everything:
         raise typer.BadParameter("name letters, or say --all", param_hint="ids")
     typer.echo(f"{purge_letters(load_settings(), ids or None)} letters thrown away")
+
+
+@config_app.command("show")
+def config_show(
+    origin: Annotated[bool, typer.Option("--origin", help="Where each value comes from.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
+) -> None:
+    """Every setting as the services would see it; secrets are masked."""
+    from services.setting_table import print_settings
+
+    print_settings(load_settings(), origin=origin, as_json=as_json)
+
+
+@drain_app.command("drain")
+def drain(
+    service: Annotated[
+        str, typer.Argument(help="A running service: ingest-1, simulate-FLEET.")
+    ] = "ingest-1",
+) -> None:
+    """Let a service take in nothing more, finish what it has, and end; wait for that.
+
+    SIGTERM does the same but gives it 5 seconds. What a drained ingester did not take waits in
+    the broker, what a drained simulator did not send is simulated again at its next start.
+    """
+    from services.instance import drain as drain_service
+
+    run(drain_service(load_settings().state_dir, service))
+    typer.echo(f"{service} is drained and has ended")

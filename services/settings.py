@@ -76,10 +76,16 @@ class Settings(BaseSettings):
     console_certificate_file: Path | None = Field(None, description="TLS: certificate (PEM)")
     console_key_file: Path | None = Field(None, description="TLS: its private key (PEM)")
     console_insecure: bool = Field(False, description="beyond loopback without TLS")
-    health_listen: str | None = Field(None, description="host:port of /healthz and /readyz")
+    health_listen: str | None = Field(
+        None, description="host:port of /healthz, /readyz, /startupz and /metrics"
+    )
     state_dir: Path = Field(
         Path("var"), description="logs, dead letters, embedded broker and store"
     )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="from which level on services log to standard error"
+    )
+    log_format: Literal["json", "text"] = Field("json", description="of those lines")
     startup_timeout_s: float = Field(0.0, ge=0, description="0 = retry for ever")
 
     @field_validator("mqtt_url")
@@ -195,3 +201,17 @@ def loopback_only(host: str, setting: str) -> None:
 
 def _refuse(setting: str, message: str) -> NoReturn:
     raise ConfigurationError([Problem("environment", None, setting, message)])
+
+
+def check_addresses(settings: Settings) -> None:
+    """What a service would refuse at its start, without touching any network.
+
+    Raises ConfigurationError.
+    """
+    if settings.health_listen is not None:
+        host_and_port(settings.health_listen, "TWIN_HEALTH_LISTEN")
+    host, _port = host_and_port(settings.console_listen, "TWIN_CONSOLE_LISTEN")
+    refuse_public_bind(host, settings)
+    if not settings.influx_url and not settings.store_url:
+        message = "no store: set TWIN_INFLUX_URL or TWIN_STORE_URL"
+        raise ConfigurationError([Problem("environment", None, "TWIN_INFLUX_URL", message)])

@@ -8,7 +8,8 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from services.health import health_server
+from services.control import Control
+from services.metrics import Metrics
 from services.mqtt import Connection, ServiceState, keep_connected
 from services.resume import (
     CHECKPOINT_EVERY_S,
@@ -16,8 +17,10 @@ from services.resume import (
     keep_checkpoints,
     resume_from,
 )
+from services.service_metrics import watch_simulator
 from services.settings import Settings
 from services.simulator import Plan, Simulator
+from services.telemetry import observed, ops_store
 from services.watermark import Owed
 from services.world import REAL_WORLD, World
 
@@ -28,24 +31,37 @@ STOP_DRAIN_S = 1.5  # after SIGTERM there is no more time than this
 
 
 async def run_simulate(
-    settings: Settings, plan: Plan, drain_s: float, world: World = REAL_WORLD
+    settings: Settings,
+    plan: Plan,
+    drain_s: float,
+    world: World = REAL_WORLD,
+    control: Control | None = None,
 ) -> Simulator:
     """Simulate until the plan's duration is over or this is cancelled; then drain what is owed."""
+    control = control or Control()
+    control.listen()
     simulator = Simulator(plan, clock=world.clock)
     path = checkpoint_path(settings.state_dir, plan)
     resume_from(path, simulator)
     name = f"simulate{plan.part_name}"
     service = ServiceState(simulator.topics.service(name), name)
 
+    metrics = Metrics("simulate", plan.part_name.removeprefix("-") or "1")
+    watch_simulator(metrics, simulator)
+
     async def use(connection: Connection) -> None:
         simulator.broker_is_up = True
+        metrics.connections += 1
         try:
             await _serve(simulator, connection, service)
         finally:
             simulator.broker_is_up = False
 
     client_id = f"simulate-{simulator.fleet.name}{plan.part_name}"
-    async with health_server(settings.health_listen, simulator.checks):
+    async with (
+        ops_store(settings, world.open_store) as store,
+        observed(settings.health_listen, simulator.checks, metrics, store, world.clock),
+    ):
         link = asyncio.create_task(
             keep_connected(
                 settings,
@@ -58,7 +74,7 @@ async def run_simulate(
         )
         clock = asyncio.create_task(simulator.run())
         keeper = asyncio.create_task(keep_checkpoints(path, simulator, CHECKPOINT_EVERY_S))
-        await _until_over(simulator, link, clock, drain_s)
+        await _until_over(simulator, link, clock, drain_s, control)
         keeper.cancel()
     return simulator
 
@@ -68,10 +84,12 @@ async def _until_over(
     link: "asyncio.Task[None]",
     clock: "asyncio.Task[None]",
     drain_s: float,
+    control: Control,
 ) -> None:
     limit_s: float | None = None
+    asked = asyncio.create_task(control.draining.wait())
     try:
-        await asyncio.wait({link, clock}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({link, clock, asked}, return_when=asyncio.FIRST_COMPLETED)
         for task in (link, clock):
             if task.done():
                 task.result()
@@ -80,6 +98,7 @@ async def _until_over(
         LOG.info("stopping: %d frames owed", simulator.outbox.frames_count)
     finally:
         clock.cancel()
+        asked.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
                 await _drain(simulator, drain_s)

@@ -17,6 +17,7 @@ from twin.errors import ConfigurationError, Problem
 DRAIN_S = 2.5
 STOP_S = 1.0
 SERVICES = ("ingest", "console")
+HEALTH_ORDER = ("ingest", "simulate", "console")
 SERVERS = ("store", "broker")
 
 
@@ -61,10 +62,18 @@ class Stack:
 
     async def start(self, name: str, command: tuple[str, ...]) -> None:
         """Start one more process; its output goes to a log file of its own."""
-        told = self.told | self._login(name)
+        told = self.told | self._login(name) | self._health_of(name)
         child = Child(name, command, told, self.state_dir / f"{name}.log")
         self.children.append(child)
         await child.start()
+
+    def _health_of(self, name: str) -> dict[str, str]:
+        """Services on one machine cannot share a port: from the one named on, one each."""
+        listen = self.outside.health_listen
+        if listen is None or name not in HEALTH_ORDER:
+            return {}
+        host, port = host_and_port(listen, "TWIN_HEALTH_LISTEN")
+        return {"TWIN_HEALTH_LISTEN": f"{host}:{port + HEALTH_ORDER.index(name)}"}
 
     async def start_broker(self) -> None:
         """The embedded broker, unless one is configured."""

@@ -1,7 +1,7 @@
 """One tree of named errors; the command line turns each into one line and an exit code.
 
 Exit codes follow sysexits(3): 1 a check or score failed, 2 usage, 69 a dependency is
-unavailable, 70 a bug of ours, 78 configuration.
+unavailable, 70 a bug of ours, 75 try again later, 78 configuration.
 """
 
 from dataclasses import dataclass
