@@ -19,7 +19,7 @@ def print_latency(settings: Settings, *, as_json: bool) -> None:
     opened = open_scenario(settings)
     fleet = opened.build.fleet
     keys = opened.scenario.environment.settings()
-    model = EnvironmentModel(opened.build.satrecs, opened.epoch_unix_s, keys)
+    model = EnvironmentModel(opened.satrecs, opened.epoch_unix_s, keys)
     found = latency_map(fleet, model)
     if as_json:
         text = orjson.dumps({"fleet": fleet.name, **asdict(found)}, option=orjson.OPT_INDENT_2)

@@ -27,6 +27,7 @@ from twin.life_values import LifeValues
 from twin.preset_library import load_preset
 from twin.preset_values import PresetValues
 from twin.scenario import Scenario, build_fleet, load_scenario
+from twin.site_presets import LunarPreset, orbiting_or_lunar
 
 ROWS = 12
 LAUNCH_SLIP = "O4"
@@ -63,8 +64,10 @@ def fleets_of(scenario: str | None, preset: str | None, epoch_unix_s: float) -> 
     slips = _launch_slips(opened, epoch_unix_s)
     found = []
     for group in opened.groups:
-        base = load_preset(group.keys.preset)
-        if group.elements_path is None:
+        base = orbiting_or_lunar(group.keys.preset)
+        if isinstance(base, LunarPreset):
+            count = 1
+        elif group.elements_path is None:
             count = (group.keys.orbit or base.orbit).count
         else:
             only = replace(opened, groups=(replace(group, index=0),))

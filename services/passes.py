@@ -89,13 +89,13 @@ def all_passes(opened: OpenedScenario, satellite: str, hours: float, mask_deg: f
 
     Raises ConfigurationError for a satellite that the scenario has not.
     """
-    fleet = opened.build.fleet
+    fleet, records = opened.build.fleet, opened.satrecs
     if satellite not in fleet.satellite_ids:
         known = list(fleet.satellite_ids)
         hint = nearest(satellite, known) if len(known) <= 20 else _close(satellite, known)
         message = f"no satellite {satellite!r}; {hint}"
         raise ConfigurationError([Problem(opened.scenario.file, None, "--sat", message)])
-    satrec = opened.build.satrecs[fleet.satellite_ids.index(satellite)]
+    satrec = records[fleet.satellite_ids.index(satellite)]
     with open_almanac() as almanac:
         found = [
             one

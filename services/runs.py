@@ -2,9 +2,11 @@
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import typer
+from sgp4.api import Satrec
 
 from services.arguments import parse_epoch
 from services.scenario_files import find_scenario, read_text
@@ -23,6 +25,14 @@ class OpenedScenario:
     build: FleetBuild
     epoch_unix_s: float
     is_present: bool
+
+    @property
+    def satrecs(self) -> Sequence[Satrec]:
+        """Orbits in the order of the fleet. Raises ConfigurationError where nothing orbits."""
+        if self.build.sites:
+            message = "stands on the Moon; this command is for satellites of the Earth"
+            raise ConfigurationError([Problem(self.scenario.file, None, "fleet", message)])
+        return self.build.satrecs
 
 
 def open_scenario(settings: Settings) -> OpenedScenario:

@@ -25,7 +25,6 @@ from services.pace import SYSTEM_CLOCK, Clock, Pace
 from services.topics import Topics, parse
 from services.watermark import Outbox, Owed
 from twin.checkpoint import Checkpoint, CheckpointError, checkpoint_of, taken
-from twin.environment import EnvironmentModel
 from twin.errors import ConfigurationError, Problem
 from twin.faults import plan_faults
 from twin.frames import FRAME_VERSION, FrameHeader, batch
@@ -37,6 +36,7 @@ from twin.sensors import snapshot
 from twin.shards import fleet_part
 from twin.state import FloatArray
 from twin.step import initial_state, step
+from twin.surroundings import surroundings
 from twin.upsets import accelerator_rows
 
 LOG = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ class Simulator:
         self.seed = self.plan.scenario.seed
         self.step_s = self.plan.scenario.step_s
         self._take_part()
-        self.model = EnvironmentModel(
+        self.model = surroundings(
             self.records,
             self.plan.epoch_unix_s,
             self.plan.scenario.environment.settings(),
@@ -124,7 +124,7 @@ class Simulator:
 
     def _take_part(self) -> None:
         """The fleet of this process: its own satellites and, in part, those they are linked to."""
-        whole, records = self.plan.build.fleet, self.plan.build.satrecs
+        whole, records = self.plan.build.fleet, self.plan.build.places
         self.faults = plan_faults(self.plan.scenario.faults, whole, self.seed)
         shards = plan_shards(whole, self.step_s)
         index, count = self.plan.part

@@ -56,7 +56,7 @@ def compare(opened: OpenedScenario, sats: int, hours: float) -> list[Comparison]
     """
     count = opened.build.fleet.count
     rows = np.unique(np.linspace(0, count - 1, min(sats, count)).round().astype(int)).tolist()
-    chosen = [(opened.build.fleet.satellite_ids[row], opened.build.satrecs[row]) for row in rows]
+    chosen = [(opened.build.fleet.satellite_ids[row], opened.satrecs[row]) for row in rows]
     elapsed_s = np.arange(0.0, hours * 3600.0 + 1e-6, SAMPLE_S)
     found: list[Comparison] = []
     with open_almanac() as almanac:

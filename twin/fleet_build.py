@@ -14,25 +14,32 @@ from sgp4.api import Satrec
 
 from twin.elements import ElementSet, parse_elements
 from twin.errors import ConfigurationError, Problem
-from twin.fleet_members import Findings, Members, catalogued_members, planned_members
+from twin.fleet_members import Findings, Members, catalogued_members, lunar_members, planned_members
 from twin.fleet_params import class_params
 from twin.mean_elements import GeneratedRecords, MeanElements
 from twin.noise import satellite_keys
 from twin.preset_library import accelerator_profiles
 from twin.scenario_faults import target_problems
 from twin.scenario_load import ReadText, Scenario
+from twin.site_presets import LunarSite
 from twin.state import Fleet, IntArray
 from twin.tenants import TenantPlan, group_numbers, share_matrix
 
 
 @dataclass(frozen=True)
 class FleetBuild:
-    """What `build_fleet` gives; `satrecs` in the order of the fleet."""
+    """What `build_fleet` gives; `satrecs`, or `sites` on the Moon, in the order of the fleet."""
 
     fleet: Fleet
     satrecs: Sequence[Satrec]  # GeneratedRecords, with arrays of elements, where all are planned
     left_out: tuple[tuple[str, str], ...]  # (name, reason)
     warnings: tuple[str, ...]
+    sites: tuple[LunarSite, ...] = ()
+
+    @property
+    def places(self) -> Sequence[Satrec] | Sequence[LunarSite]:
+        """Where each member is, for `twin.surroundings`."""
+        return self.sites or self.satrecs
 
 
 def build_fleet(scenario: Scenario, epoch_unix_s: float, read_text: ReadText) -> FleetBuild:
@@ -51,7 +58,9 @@ def build_fleet(scenario: Scenario, epoch_unix_s: float, read_text: ReadText) ->
 
     members = []
     for group in scenario.groups:
-        if group.elements_path is None:
+        if group.keys.on_moon:
+            members.append(lunar_members(group))
+        elif group.elements_path is None:
             members.append(planned_members(group, epoch))
         else:
             members.append(catalogued_members(scenario, group, epoch, read, findings))
@@ -64,7 +73,13 @@ def build_fleet(scenario: Scenario, epoch_unix_s: float, read_text: ReadText) ->
     wrong = target_problems(scenario.faults, fleet, scenario.seed, scenario.places)
     if wrong:
         raise ConfigurationError(wrong)
-    return FleetBuild(fleet, _records(members), tuple(findings.left_out), tuple(findings.warnings))
+    return FleetBuild(
+        fleet,
+        _records(members),
+        tuple(findings.left_out),
+        tuple(findings.warnings),
+        tuple(chain.from_iterable(one.sites for one in members)),
+    )
 
 
 def _records(members: list[Members]) -> Sequence[Satrec]:

@@ -21,6 +21,7 @@ from twin.neighbours import LINKS, catalogued_planes
 from twin.preset_library import load_preset
 from twin.scenario_load import Scenario, ScenarioGroup
 from twin.scenario_model import ElementsKeys, utc_text
+from twin.site_presets import LunarSite, load_lunar
 from twin.state import BoolArray, FloatArray, IntArray
 
 DECAYED_BELOW_M: Final = 120_000.0
@@ -38,6 +39,7 @@ class Members:
     planes: Sequence[str]
     satrecs: Sequence[Satrec]
     neighbour_index: IntArray
+    sites: Sequence[LunarSite] = ()  # of nodes on the Moon, which have no satrecs
 
 
 @dataclass
@@ -67,6 +69,15 @@ def planned_members(group: ScenarioGroup, epoch_unix_s: float) -> Members:
     return Members(
         ids, ids, labels, constellation_satrecs(made, epoch_unix_s), made.neighbour_index
     )
+
+
+def lunar_members(group: ScenarioGroup) -> Members:
+    """One node on the Moon, at the preset's place unless the scenario has another."""
+    stem, site = group.keys.id, load_lunar(group.keys.preset).site
+    if group.keys.site is not None:
+        site = site.model_copy(update=group.keys.site.model_dump())
+    nobody = np.full((1, LINKS), -1, dtype=np.int64)
+    return Members([stem], [stem], [stem], [], nobody, [site])
 
 
 def catalogued_members(

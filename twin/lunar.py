@@ -8,7 +8,7 @@ sunrise within a day (libration and the eccentric orbit move them by up to 14 h)
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -20,10 +20,12 @@ from twin.constants import (
     STEFAN_BOLTZMANN_W_M2_K4,
     SUN_RADIUS_M,
 )
-from twin.cosmic_rays import SOLAR_MINIMUM_MV, gcr_flux_cm2_s
+from twin.cosmic_rays import gcr_flux_cm2_s
 from twin.geometry import sun_vector
 from twin.site_presets import LunarSite
-from twin.state import Environment, FloatArray
+from twin.solar_particles import spe_flux_cm2_s
+from twin.space_weather import SpaceWeather, space_weather_at
+from twin.state import BoolArray, Environment, FloatArray, IntArray
 
 SYNODIC_MONTH_S: Final = 29.530588 * SECONDS_PER_DAY  # Chapront-Touze & Chapront 1988, mean
 SIDEREAL_MONTH_S: Final = 27.321662 * SECONDS_PER_DAY  # the same source
@@ -40,6 +42,7 @@ class LunarEnvironmentModel:
     sites: tuple[LunarSite, ...]
     epoch_unix_s: float
     solar_constant_w_m2: float = 1361.0  # Kopp & Lean 2011
+    space_weather: SpaceWeather = field(default_factory=SpaceWeather)
 
     def at(self, elapsed_s: float) -> Environment:
         """Environment at an instant [s after the epoch], (n,) arrays.
@@ -48,7 +51,7 @@ class LunarEnvironmentModel:
         -180 deg + 360 deg x phase + longitude, phase 0 at new Moon, when the far side has noon.
         Regolith below: T = T_night + (T_day - T_night) max(0, sin h)^(1/4), radiating as a grey
         plate; cells track the Sun. No trapped particles at the Moon's distance;
-        cosmic rays without a cutoff over half the sky, at solar minimum.
+        cosmic rays and solar particles without a cutoff over half the sky.
         """
         latitude, longitude = self._column("latitude_deg"), self._column("longitude_deg")
         sine = sun_elevation_sine(latitude, longitude, self.epoch_unix_s + elapsed_s)
@@ -59,6 +62,7 @@ class LunarEnvironmentModel:
         ground_k = night + (day - night) * np.maximum(sine, 0.0) ** 0.25
         emitted = self._column("regolith_emissivity") * STEFAN_BOLTZMANN_W_M2_K4 * ground_k**4
         zero = np.zeros(len(self.sites))
+        now = space_weather_at(self.space_weather, elapsed_s)
         moon, speed = _moon_motion(self.epoch_unix_s + elapsed_s, sun.unit)
         hour = np.degrees(_hour_angle_rad(longitude, self.epoch_unix_s + elapsed_s)) / 15.0
         return Environment(
@@ -78,13 +82,21 @@ class LunarEnvironmentModel:
             earth_ir_flux_w_m2=emitted,
             proton_flux_cm2_s=zero,
             electron_flux_cm2_s=zero,
-            gcr_flux_cm2_s=gcr_flux_cm2_s(zero, zero + 1.0, SOLAR_MINIMUM_MV),
-            spe_flux_cm2_s=zero,
+            gcr_flux_cm2_s=gcr_flux_cm2_s(zero, zero + 1.0, self.space_weather.potential_mv),
+            spe_flux_cm2_s=spe_flux_cm2_s(zero, zero + 1.0, now.solar_particle_pfu),
             cutoff_gv=zero,
             air_density_kg_m3=zero,
-            s_level=zero.astype(np.int64),
-            g_level=zero.astype(np.int64),
+            s_level=np.full(len(self.sites), now.s_level),
+            g_level=np.full(len(self.sites), now.g_level),
         )
+
+    def error_codes(self, elapsed_s: float) -> IntArray:  # noqa: ARG002 - as EnvironmentModel
+        """No node on the ground fails to propagate, (n,) of zeros."""
+        return np.zeros(len(self.sites), dtype=np.int64)
+
+    def failed(self, elapsed_s: float) -> BoolArray:
+        """True nowhere, (n,)."""
+        return np.asarray(self.error_codes(elapsed_s) != 0)
 
     def _column(self, name: str) -> FloatArray:
         return np.array([getattr(one, name) for one in self.sites], dtype=np.float64)

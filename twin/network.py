@@ -139,7 +139,8 @@ def ground_contact(
 
     sin(elevation) = (r - s) . u / |r - s| with u the geodetic vertical of the site (Vallado 2013,
     section 4.4). A satellite
-    with ground_relayed is always in contact over a relay path of 5,000 km. `closed`: indices of
+    with ground_relayed is always in contact over a relay path of 5,000 km, or the straight way to
+    the ground where that is longer. `closed`: indices of
     stations (and of the relay) that are out of service.
 
     Validity: as `geometry.look_angles`; one contact at a time.
@@ -164,7 +165,9 @@ def ground_contact(
         best_sine[chosen], slant_m[chosen], index[chosen] = sine[better], range_m[better], station
     if RELAY_STATION_INDEX not in closed:
         index[params.ground_relayed] = RELAY_STATION_INDEX
-        slant_m[params.ground_relayed] = RELAY_PATH_M
+        straight_m = np.linalg.norm(environment.position_teme_m, axis=1) - EARTH_MEAN_RADIUS_M
+        relay_m = np.maximum(RELAY_PATH_M, straight_m)  # the Moon is farther than any relay
+        slant_m[params.ground_relayed] = relay_m[params.ground_relayed]
     return GroundContact(index, slant_m)
 
 

@@ -134,7 +134,7 @@ def unknown_preset(name: str) -> str:
     if name in preset_names("ground"):
         return f"{name!r} is a site on the ground, not a fleet in orbit; see `twin economics`"
     if name in preset_names("lunar"):
-        return f"{name!r} is a node on the Moon, not a fleet in orbit; see `twin.lunar`"
+        return f"{name!r} is a node on the Moon, not a fleet in orbit; see scenario lunar-node"
     return f"unknown preset {name!r}; {nearest(name, list(list_presets()))}"
 
 

@@ -24,7 +24,7 @@ from twin.located_yaml import (
     place_of,
     problems_of,
 )
-from twin.preset_library import accelerator_profiles, load_preset
+from twin.preset_library import accelerator_profiles
 from twin.preset_values import PresetValues
 from twin.scenario_faults import scenario_faults
 from twin.scenario_model import (
@@ -36,6 +36,7 @@ from twin.scenario_model import (
     TenantKeys,
     parse_utc,
 )
+from twin.site_presets import orbiting_or_lunar
 
 ReadText = Callable[[str], str]
 MAX_EXTENDS: Final = 8
@@ -187,7 +188,7 @@ def _values(
     wrong: list[Problem] = []
     values = None
     try:
-        plain = load_preset(preset).values.model_dump()
+        plain = orbiting_or_lunar(preset).values.model_dump()
         values = PresetValues.model_validate({**plain, **overrides})
     except ValidationError as error:
         for one in problems_of(error, _below(at, places), _WORDS):

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_va
 from twin.elements import FORMATS
 from twin.environment import EnvironmentSettings
 from twin.orbit_spec import ORBIT_NAMES, ORBIT_RANGES, OrbitSpec
+from twin.preset_files import preset_names
 from twin.preset_library import list_presets, unknown_preset
 from twin.preset_values import PresetValues, StrictModel, allowed_ranges
 from twin.scenario_faults import FaultKeys
@@ -109,20 +110,30 @@ class ElementsKeys(StrictModel):
         return value
 
 
+class SiteKeys(StrictModel):
+    """Where on the Moon a node stands; the preset's place without it."""
+
+    latitude_deg: float = Field(
+        ge=-80, le=80, description="selenographic; nearer to the poles the terrain decides"
+    )
+    longitude_deg: float = Field(ge=-180, le=180, description="selenographic, east")
+
+
 class Group(StrictModel):
-    """Satellites of one kind: a preset, where they fly, and what is different about them."""
+    """Satellites of one kind, or a node on the Moon: a preset, where it is, what is different."""
 
     id: str = Field(pattern=_ID_PATTERN, max_length=64)
     preset: str
     overrides: dict[str, Any] = Field(default_factory=dict)
     elements: ElementsKeys | None = None
     orbit: OrbitSpec | None = None
+    site: SiteKeys | None = None
     report_interval_s: float = Field(default=1.0, gt=0, le=3600)
 
     @field_validator("preset")
     @classmethod
     def _exists(cls, value: str) -> str:
-        if value not in list_presets():
+        if value not in (*list_presets(), *preset_names("lunar")):
             raise ValueError(unknown_preset(value))
         return value
 
@@ -130,7 +141,16 @@ class Group(StrictModel):
     def _one_orbit(self) -> "Group":
         if self.elements is not None and self.orbit is not None:
             raise ValueError("give elements or orbit, not both")
+        if self.on_moon and (self.elements is not None or self.orbit is not None):
+            raise ValueError(f"{self.preset} stands on the Moon: give site, not elements or orbit")
+        if self.site is not None and not self.on_moon:
+            raise ValueError(f"site is for nodes on the Moon; {self.preset} is in orbit")
         return self
+
+    @property
+    def on_moon(self) -> bool:
+        """Whether this is a node on the lunar surface."""
+        return self.preset in preset_names("lunar")
 
 
 class TenantKeys(StrictModel):
@@ -177,6 +197,13 @@ class ScenarioKeys(StrictModel):
     playback: bool = False
     faults: list[FaultKeys] = Field(default_factory=list, max_length=1000)
 
+    @field_validator("fleet")
+    @classmethod
+    def _one_sky(cls, value: list[Group]) -> list[Group]:
+        if len({group.on_moon for group in value}) > 1:
+            raise ValueError("nodes on the Moon and satellites of the Earth need a scenario each")
+        return value
+
     @field_validator("epoch")
     @classmethod
     def _instant(cls, value: str) -> str:
@@ -212,6 +239,7 @@ def _names() -> dict[str, list[str]]:
         "events": EventKeys,
         "elements": ElementsKeys,
         "fleet": Group,
+        "site": SiteKeys,
         "faults": FaultKeys,
         "overrides": PresetValues,
         "tenants": TenantKeys,
@@ -229,6 +257,7 @@ def _ranges() -> dict[str, str]:
         EventKeys,
         ElementsKeys,
         Group,
+        SiteKeys,
         TenantKeys,
         FaultKeys,
         PresetValues,

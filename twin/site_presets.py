@@ -22,7 +22,7 @@ from twin.preset_files import (
     reference_rows,
     section_rows,
 )
-from twin.preset_library import resolved
+from twin.preset_library import Preset, load_preset, resolved
 from twin.preset_values import PresetValues, StrictModel
 
 
@@ -111,6 +111,11 @@ def load_lunar(name: str) -> LunarPreset:
         life=resolved(name, "life", LifeValues, plain_values(life)),
         rows=tuple(rows),
     )
+
+
+def orbiting_or_lunar(name: str) -> Preset | LunarPreset:
+    """What a scenario can name: a fleet in orbit or a node on the Moon."""
+    return load_lunar(name) if name in preset_names("lunar") else load_preset(name)
 
 
 def _known(name: str, kind: Kind) -> None:

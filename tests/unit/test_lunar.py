@@ -1,8 +1,15 @@
 """The lunar node: its day, its night, its distance."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from services.runs import open_scenario
+from services.settings import load_settings
+from services.simulator import Plan, Simulator
+from twin.environment import EnvironmentSettings
+from twin.errors import ConfigurationError
 from twin.fleet_params import class_params
 from twin.lunar import (
     MOON_DISTANCE_M,
@@ -13,10 +20,13 @@ from twin.lunar import (
     night_duration_s,
     round_trip_s,
 )
+from twin.network import ground_contact, one_way_delay_s
 from twin.noise import satellite_keys
 from twin.site_presets import load_lunar
+from twin.space_weather import SpaceWeather, SpaceWeatherEvent
 from twin.state import Fleet
 from twin.step import initial_state, step
+from twin.surroundings import surroundings
 
 SITE = load_lunar("lunar-node").site
 
@@ -112,3 +122,53 @@ def test_the_plant_runs_on_the_moon(begin_s: float, lit: bool) -> None:
     assert state.compute_power_w[0] == pytest.approx(10.0)  # the host alone
     drawn_wh = (charge_frac - state.soc_frac[0]) * fleet.params.battery_capacity_j[0] / 3600.0
     assert drawn_wh == pytest.approx(6 * 40, rel=0.1)  # the survival load alone
+
+
+def test_the_shipped_scenario_stands_on_the_moon() -> None:
+    opened = open_scenario(load_settings(scenario="lunar-node"))
+    assert opened.build.fleet.satellite_ids == ("node",)
+    model = surroundings(
+        opened.build.places, opened.epoch_unix_s, opened.scenario.environment.settings()
+    )
+    now = model.at(0.0)
+    assert np.linalg.norm(now.position_teme_m[0]) == pytest.approx(MOON_DISTANCE_M)
+    assert not model.failed(0.0).any()
+    contact = ground_contact(now, opened.build.fleet.params)
+    assert 2.0 * one_way_delay_s(contact.range_m)[0] == pytest.approx(2.56, abs=0.05)
+    with pytest.raises(ConfigurationError, match="stands on the Moon"):
+        _ = opened.satrecs
+
+
+def test_the_simulator_reports_the_night_on_the_moon() -> None:
+    opened = open_scenario(load_settings(scenario="lunar-node"))
+    day = surroundings(opened.build.places, opened.epoch_unix_s, EnvironmentSettings())
+    hours_s = np.arange(0.0, SYNODIC_MONTH_S, 3600.0)
+    night_s = next(t for t in hours_s if day.at(t).sunlit_frac[0] == 0.0)
+    epoch_unix_s = opened.epoch_unix_s + night_s + 7200.0
+    simulator = Simulator(Plan(opened.scenario, opened.build, epoch_unix_s))
+    assert simulator.state.array_power_w[0] == 0.0
+    assert 0.0 < simulator.state.load_power_w[0] < 60.0
+    assert not simulator.model.failed(0.0).any()
+
+
+@pytest.mark.parametrize(
+    ("fleet", "said"),
+    [
+        ("{id: a, preset: lunar-node, elements: {file: x.tle}}", "give site"),
+        ("{id: a, preset: spacex-ai1, site: {latitude_deg: 0, longitude_deg: 0}}", "is in orbit"),
+        ("{id: a, preset: lunar-node, site: {latitude_deg: 88, longitude_deg: 0}}", "80"),
+        ("{id: a, preset: lunar-node}\n  - {id: b, preset: spacex-ai1}", "a scenario each"),
+    ],
+)
+def test_what_cannot_stand_on_the_moon_is_named(tmp_path: Path, fleet: str, said: str) -> None:
+    path = tmp_path / "moon.yaml"
+    path.write_text(f"name: moon\nfleet:\n  - {fleet}\n")
+    with pytest.raises(ConfigurationError, match=said):
+        open_scenario(load_settings(scenario=str(path)))
+
+
+def test_a_solar_particle_event_reaches_the_moon() -> None:
+    weather = SpaceWeather(events=(SpaceWeatherEvent("spe", 3, 0.0, 86_400.0),))
+    model = LunarEnvironmentModel((SITE,), NEW_MOON_UNIX_S, space_weather=weather)
+    assert model.at(7200.0).spe_flux_cm2_s[0] > 0.0
+    assert model.at(7200.0).s_level[0] == 3
