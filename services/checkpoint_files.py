@@ -8,8 +8,9 @@ FOLDER = "checkpoints"
 
 def forget_checkpoints(state_dir: Path) -> None:
     """A new run starts at its epoch."""
-    for path in (state_dir / FOLDER).glob("*.ckpt"):
-        path.unlink(missing_ok=True)
+    for pattern in ("*.ckpt", "*.commands"):
+        for path in (state_dir / FOLDER).glob(pattern):
+            path.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, data: bytes) -> None:

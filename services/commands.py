@@ -38,12 +38,18 @@ class Inject(_Command):
     mode: str | None = Field(default=None, max_length=64)
     channel: str | None = Field(default=None, max_length=64)
     size: float | None = None
+    at_s: float | None = Field(default=None, ge=0.0, le=1e10, description="onset after the epoch")
 
     def planned_at(self, elapsed_s: float) -> Fault:
-        """The fault, from this instant on. Raises CommandRefusedError."""
-        given = self.model_dump(exclude={"id", "command", "fault"}, exclude_none=True)
+        """The fault, from this instant on or from `at_s`. Raises CommandRefusedError."""
+        given = self.model_dump(exclude={"id", "command", "fault", "at_s"}, exclude_none=True)
+        onset_s = elapsed_s if self.at_s is None else self.at_s
+        if onset_s < elapsed_s:
+            raise CommandRefusedError(
+                f"at_s: {onset_s:g} is in the past; allowed {elapsed_s:g} to 1e+10"
+            )
         try:
-            return planned(self.fault, onset_s=elapsed_s, id=self.id, **given)
+            return planned(self.fault, onset_s=onset_s, id=self.id, **given)
         except TwinError as error:
             raise CommandRefusedError(str(error)) from None
 

@@ -46,7 +46,6 @@ async def keep_checkpoints(path: Path, simulator: Simulator, every_s: float) -> 
         await asyncio.sleep(every_s)
         taken = simulator.checkpoint()
         if taken is None:
-            path.unlink(missing_ok=True)  # an old one would undo what the new state has seen
             continue
         data, owed = to_bytes(taken), simulator.outbox.newest()
         while simulator.outbox.owes_any(owed):

@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from services.command_log import CommandLog
 from services.control import Control
 from services.metrics import Metrics
 from services.mqtt import Connection, ServiceState, keep_connected
@@ -43,6 +44,7 @@ async def run_simulate(
     simulator = Simulator(plan, clock=world.clock)
     path = checkpoint_path(settings.state_dir, plan)
     resume_from(path, simulator)
+    simulator.follow(CommandLog(path.with_suffix(".commands"), plan.run_id))
     name = f"simulate{plan.part_name}"
     service = ServiceState(simulator.topics.service(name), name)
 

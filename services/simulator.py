@@ -13,20 +13,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import orjson
 
-from services.commands import (
-    CommandRefusedError,
-    LimitCompute,
-    obeyed_plan,
-    read_command,
-    target_rows,
-)
+from services.command_log import CommandLog, Obeyed, notes_of, obeyed_of
+from services.commands import CommandRefusedError, read_command
 from services.mqtt import Message
+from services.orders import Orders
 from services.pace import SYSTEM_CLOCK, Clock, Pace
 from services.topics import Topics, parse
 from services.watermark import Outbox, Owed
 from twin.checkpoint import Checkpoint, CheckpointError, checkpoint_of, taken
 from twin.errors import ConfigurationError, Problem
-from twin.faults import plan_faults
+from twin.faults import FaultPlan, plan_faults
 from twin.frames import FRAME_VERSION, FrameHeader, batch
 from twin.playback import Recorders
 from twin.reports import Shard, encode_report, plan_shards, reporting
@@ -34,7 +30,7 @@ from twin.rollups import ROLLUP_SHARD, encode_rollups
 from twin.scenario import FleetBuild, Scenario
 from twin.sensors import snapshot
 from twin.shards import fleet_part
-from twin.state import FloatArray
+from twin.state import IntArray
 from twin.step import initial_state, step
 from twin.surroundings import surroundings
 from twin.upsets import accelerator_rows
@@ -111,9 +107,8 @@ class Simulator:
             before, self.fleet, self.environment, self.step_s, 0.0, self.seed, self.effects
         )
         playback = self.plan.scenario.playback
-        self.recorders = Recorders(self.fleet.count) if playback else None
+        self.recorders = Recorders(self.plan.build.fleet.count) if playback else None
         self.topics = Topics(self.fleet.name)
-        self.compute_limit_frac: FloatArray = np.ones(self.fleet.count)
         self.tick = 0
         self.pace = Pace(self.plan.rate, self.clock.unix_s(), self.clock)
         self.changed = asyncio.Event()
@@ -125,9 +120,9 @@ class Simulator:
     def _take_part(self) -> None:
         """The fleet of this process: its own satellites and, in part, those they are linked to."""
         whole, records = self.plan.build.fleet, self.plan.build.places
-        self.faults = plan_faults(self.plan.scenario.faults, whole, self.seed)
         shards = plan_shards(whole, self.step_s)
         index, count = self.plan.part
+        rows: IntArray = np.arange(whole.count)
         if count == 1:
             self.fleet, self.records, self.shards = whole, records, shards
             self.own = np.ones(whole.count, dtype=np.bool_)
@@ -136,23 +131,27 @@ class Simulator:
                 part = fleet_part(whole, shards, index, count)
             except ValueError as error:
                 raise ConfigurationError([Problem("--shard", None, "", str(error))]) from None
-            self.fleet, self.shards = part.fleet, part.shards
+            self.fleet, self.shards, rows = part.fleet, part.shards, part.rows
             self.records = [records[row] for row in part.rows.tolist()]
             self.own = np.zeros(part.fleet.count, dtype=np.bool_)
             self.own[part.own] = True
-            self.faults = self.faults.part(part.fleet, part.rows)
         self.design = self.fleet.params  # as built, before any command
-        self._planned_faults = self.faults
+        planned = plan_faults(self.plan.scenario.faults, whole, self.seed)
+        self.orders = Orders(planned, self.fleet, rows, self.own, self.step_s)
+
+    @property
+    def faults(self) -> FaultPlan:
+        """The plan of faults on this process's satellites, those that commands brought with it."""
+        return self.orders.faults
 
     def checkpoint(self) -> Checkpoint | None:
-        """The state after the last tick; None where it would not be the whole of it.
-
-        Reports waiting on board (playback) and faults that commands brought are not in it.
-        """
-        if not self.tick or self.recorders is not None or self.faults is not self._planned_faults:
+        """The whole state after the last tick: satellites, their recorders, commands obeyed."""
+        if not self.tick:
             return None
-        extra = {"limit_frac": self.compute_limit_frac, "lost_frac": self.lost.astype(np.float64)}
-        return checkpoint_of(self.plan.run_id, self.tick - 1, self.fleet, self.state, extra)
+        held = () if self.recorders is None else self.recorders.saved(self.fleet.count)
+        extra = {"lost_frac": self.lost.astype(np.float64)}
+        run, fleet, notes = self.plan.run_id, self.fleet, notes_of(self.orders.obeyed)
+        return checkpoint_of(run, self.tick - 1, fleet, self.state, extra, held, notes)
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on after a checkpoint's tick. Raises CheckpointError where it does not fit."""
@@ -161,11 +160,18 @@ class Simulator:
             raise CheckpointError(f"checkpoint of run {found.run_id}, this is {self.plan.run_id}")
         self.state, self.tick = found.state, found.tick + 1
         self.counts.ticks = self.tick
-        self.compute_limit_frac = found.extra["limit_frac"]
-        self._limit_compute([], 1.0)
+        if self.recorders is not None:
+            self.recorders.restore(found.held)
+        for one in obeyed_of(found.notes):
+            self.orders.carry_out(one)
+        self._limit_compute()
         owner = accelerator_rows(self.fleet.params.accel_count).owner
         self.lost = found.extra["lost_frac"] > 0.0
         self.shards = tuple(shard.without(self.lost, owner) for shard in self.shards)
+
+    def follow(self, log: CommandLog) -> None:
+        """Keep commands there from now on, and obey again those that the state has not seen."""
+        self.orders.follow(log)
 
     @property
     def epoch_ns(self) -> int:
@@ -187,6 +193,7 @@ class Simulator:
             while self.outbox.is_full:
                 self.changed.clear()
                 await self.changed.wait()
+            self._obey_again()
             if self.tick:
                 self._advance()
             self._report()
@@ -303,13 +310,8 @@ class Simulator:
             return None
         if message.retained:
             return None  # a command is an act, not a state: an old one is not carried out again
-        target, whole = address.leaf, self.plan.build.fleet
-        if target in {*whole.satellite_ids, *whole.planes} - {
-            *self.fleet.satellite_ids,
-            *self.fleet.planes,
-        }:
-            return None  # another process's satellites: it answers
-        return self._obey(target, message.payload)
+        answer = self._obey(address.leaf, message.payload)
+        return answer if self.orders.answers(address.leaf) else None
 
     def _obey(self, target: str, payload: bytes) -> bytes:
         """Carry out a command on the physics and say what was done."""
@@ -317,23 +319,24 @@ class Simulator:
         try:
             command = read_command(payload)
             event["id"] = command.id
-            rows = target_rows(self.fleet, target)
-            if isinstance(command, LimitCompute):
-                self._limit_compute(rows, command.value)
-            else:
-                now_s = self.tick * self.step_s
-                self.faults = obeyed_plan(self.faults, command, rows, now_s)
+            rows = self.orders.carry_out(Obeyed(self.tick, target, payload.decode()), live=True)
         except CommandRefusedError as error:
             self.counts.commands_refused += 1
             return orjson.dumps(event | {"kind": "command_refused", "reason": str(error)})
+        self._limit_compute()
         self.counts.commands += 1
-        done = {"kind": "command_done", "satellites": len(rows)} | command.model_dump()
+        done = {"kind": "command_done", "satellites": rows} | command.model_dump()
         return orjson.dumps(event | done)
 
-    def _limit_compute(self, rows: list[int], limit_frac: float) -> None:
-        self.compute_limit_frac[rows] = limit_frac
+    def _obey_again(self) -> None:
+        """Commands of before a restart, at their ticks."""
+        if self.orders.obey_again(self.tick):
+            self._limit_compute()
+
+    def _limit_compute(self) -> None:
+        """Payloads as designed, less what commands have limited."""
         base = self.design
-        peak_w = base.compute_peak_w * self.compute_limit_frac
+        peak_w = base.compute_peak_w * self.orders.limit_frac
         average_w = np.minimum(base.compute_average_w, peak_w)
         limited = replace(base, compute_peak_w=peak_w, compute_average_w=average_w)
         self.fleet = replace(self.fleet, params=limited)

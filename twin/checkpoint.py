@@ -2,10 +2,10 @@
 
     magic (8 bytes) | SHA-256 of the rest (32) | header length (8, little endian) | header | arrays
 
-The header is JSON: run, tick, and name, dtype and shape of every array; arrays are raw little
-endian, C order. Nothing is pickled, so reading an untrusted file executes nothing. A satellite
-is found again by its key, so a checkpoint of the whole fleet starts any shard of it, and the
-checkpoints of shards start the whole.
+The header is JSON: run, tick, notes, and name, dtype and shape of every array; arrays are raw,
+little endian, C order. Nothing is pickled, so reading an untrusted file executes nothing. A
+satellite is found again by its key, so a checkpoint of the whole fleet starts any shard of it, and
+the checkpoints of shards start the whole.
 """
 
 import hashlib
@@ -22,11 +22,13 @@ from twin.errors import TwinError
 from twin.state import Fleet, FleetState, FloatArray, IntArray, KeyArray
 
 MAGIC: Final = b"TWINCKP1"
-VERSION: Final = 1
+VERSION: Final = 2
 _DIGEST_BYTES: Final = 32
-_KINDS: Final = ("<f8", "<i8", "<u8", "|b1")
+_KINDS: Final = ("<f8", "<i8", "<u8", "|b1", "|u1")
 _STATE: Final = "state."
 _EXTRA: Final = "extra."
+_HELD_SIZE: Final = "held.size"
+_HELD_BYTES: Final = "held.bytes"
 
 
 class CheckpointError(TwinError):
@@ -45,6 +47,8 @@ class Checkpoint:
     accel_count: IntArray  # (n,)
     state: FleetState
     extra: Mapping[str, FloatArray] = field(default_factory=dict)  # (n,) what a service adds
+    held: tuple[bytes, ...] = ()  # (n,) reports waiting on board each satellite; () = none at all
+    notes: str = ""  # of the run as a whole: the commands it has obeyed
 
 
 def checkpoint_of(
@@ -53,10 +57,12 @@ def checkpoint_of(
     fleet: Fleet,
     state: FleetState,
     extra: Mapping[str, FloatArray] | None = None,
+    held: tuple[bytes, ...] = (),
+    notes: str = "",
 ) -> Checkpoint:
     """The checkpoint of a fleet after a tick; arrays are shared, not copied."""
-    accel_count = fleet.params.accel_count
-    return Checkpoint(run_id, tick, fleet.satellite_key, accel_count, state, extra or {})
+    accel_count, keys = fleet.params.accel_count, fleet.satellite_key
+    return Checkpoint(run_id, tick, keys, accel_count, state, extra or {}, held, notes)
 
 
 def to_bytes(checkpoint: Checkpoint) -> bytes:
@@ -67,6 +73,9 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
         named[_STATE + one.name] = getattr(checkpoint.state, one.name)
     for name in sorted(checkpoint.extra):
         named[_EXTRA + name] = checkpoint.extra[name]
+    if checkpoint.held:
+        named[_HELD_SIZE] = np.array([len(one) for one in checkpoint.held], dtype=np.int64)
+        named[_HELD_BYTES] = np.frombuffer(b"".join(checkpoint.held), np.uint8)
     plain = {name: _little_endian(name, value) for name, value in named.items()}
     described = [[name, value.dtype.str, list(value.shape)] for name, value in plain.items()]
     header = orjson.dumps(
@@ -74,6 +83,7 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
             "version": VERSION,
             "run": checkpoint.run_id,
             "tick": checkpoint.tick,
+            "notes": checkpoint.notes,
             "arrays": described,
         }
     )
@@ -119,7 +129,16 @@ def from_bytes(data: bytes) -> Checkpoint:
             for name, value in arrays.items()
             if name.startswith(_EXTRA)
         },
+        held=_held(arrays),
+        notes=header["notes"],
     )
+
+
+def _held(arrays: Mapping[str, NDArray[Any]]) -> tuple[bytes, ...]:
+    if _HELD_SIZE not in arrays:
+        return ()
+    whole, end = arrays[_HELD_BYTES].tobytes(), np.cumsum(arrays[_HELD_SIZE]).tolist()
+    return tuple(whole[begin:stop] for begin, stop in zip([0, *end], end, strict=False))
 
 
 def taken(checkpoint: Checkpoint, fleet: Fleet) -> Checkpoint:
@@ -147,8 +166,13 @@ def taken(checkpoint: Checkpoint, fleet: Fleet) -> Checkpoint:
 
 
 def joined(parts: Sequence[Checkpoint]) -> Checkpoint:
-    """Checkpoints of disjoint shards as one. Raises CheckpointError for another run or tick."""
+    """Checkpoints of disjoint shards as one.
+
+    Raises CheckpointError for another run or tick, other commands, or a satellite twice.
+    """
     first = parts[0]
+    if any(one.notes != first.notes for one in parts):
+        raise CheckpointError("checkpoints that have obeyed different commands cannot be joined")
     if any((one.run_id, one.tick) != (first.run_id, first.tick) for one in parts):
         raise CheckpointError("checkpoints of different runs or ticks cannot be joined")
 
@@ -163,8 +187,19 @@ def joined(parts: Sequence[Checkpoint]) -> Checkpoint:
         for one in fields(FleetState)
     }
     extra = {name: np.concatenate([part.extra[name] for part in parts]) for name in first.extra}
+    held: list[bytes] = []
+    if any(one.held for one in parts):
+        for one in parts:
+            held += one.held or (b"",) * one.satellite_key.size
     return Checkpoint(
-        first.run_id, first.tick, keys, column("accel_count"), FleetState(**state), extra
+        run_id=first.run_id,
+        tick=first.tick,
+        satellite_key=keys,
+        accel_count=column("accel_count"),
+        state=FleetState(**state),
+        extra=extra,
+        held=tuple(held),
+        notes=first.notes,
     )
 
 
@@ -176,6 +211,7 @@ def _rows_of(checkpoint: Checkpoint, rows: IntArray) -> Checkpoint:
         accel_count=checkpoint.accel_count[rows],
         state=state,
         extra={name: value[rows] for name, value in checkpoint.extra.items()},
+        held=tuple(checkpoint.held[row] for row in rows.tolist()) if checkpoint.held else (),
     )
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Final
 
+import orjson
+
 from twin.reports import Shard
 from twin.state import BoolArray, IntArray
 
@@ -38,15 +40,50 @@ class Recorders:
     """The recorders of a fleet; a satellite has none until it first needs one."""
 
     def __init__(self, satellites: int, limit_bytes: int | None = None) -> None:
+        """satellites: of the whole fleet, also where a process has a part of it."""
         share = RECORDERS_BYTES // max(satellites, 1)
         self.limit_bytes = min(RECORDER_LIMIT_BYTES, share) if limit_bytes is None else limit_bytes
-        self.dropped_count = 0
+        self._dropped: dict[int, int] = {}
         self._recorders: dict[int, _Recorder] = {}
+
+    @property
+    def dropped_count(self) -> int:
+        """Reports that were overwritten."""
+        return sum(self._dropped.values())
 
     @property
     def held_count(self) -> int:
         """Reports that wait on board."""
         return sum(len(one.reports) for one in self._recorders.values())
+
+    def saved(self, satellites: int) -> tuple[bytes, ...]:
+        """What each of so many satellites holds, as bytes for a checkpoint, (n,); b"" = nothing."""
+        found = [b""] * satellites
+        for row in self._recorders.keys() | self._dropped.keys():
+            reports = self._recorders.get(row, _Recorder()).reports
+            sizes = [[made, len(lines)] for made, lines in reports]
+            head = orjson.dumps({"dropped": self._dropped.get(row, 0), "reports": sizes})
+            found[row] = head + b"\n" + b"".join(lines for _, lines in reports)
+        return tuple(found)
+
+    def restore(self, saved: tuple[bytes, ...]) -> None:
+        """Hold what `saved` gave; () is nothing for anybody."""
+        self._recorders.clear()
+        self._dropped.clear()
+        for row, one in enumerate(saved):
+            if not one:
+                continue
+            text, _, body = one.partition(b"\n")
+            head, begin = orjson.loads(text), 0
+            if head["dropped"]:
+                self._dropped[row] = head["dropped"]
+            recorder = _Recorder()
+            for made, size in head["reports"]:
+                recorder.reports.append((made, body[begin : begin + size]))
+                begin += size
+            if recorder.reports:
+                recorder.bytes_count = begin
+                self._recorders[row] = recorder
 
     def transmit(
         self, shard: Shard, seq: int, body: bytes, contact: BoolArray, accel_count: IntArray
@@ -79,7 +116,7 @@ class Recorders:
         recorder.bytes_count += len(report)
         while recorder.bytes_count > self.limit_bytes and recorder.reports:
             recorder.bytes_count -= len(recorder.reports.popleft()[1])
-            self.dropped_count += 1
+            self._dropped[row] = self._dropped.get(row, 0) + 1
 
     def _play(self, row: int, room: int) -> tuple[list[tuple[int, bytes]], int]:
         """The oldest reports of a satellite that fit, and the room left."""

@@ -1,5 +1,6 @@
 """The simulator in parts and after a restart: the same batches, byte for byte."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,13 @@ import typer
 
 from services.arguments import parse_shard
 from services.checkpoint_files import forget_checkpoints, write_whole
+from services.command_log import CommandLog, Obeyed
 from services.resume import checkpoint_path, resume_from
-from services.runs import open_scenario, plan_simulation
+from services.runs import OpenedScenario, open_scenario, plan_simulation
 from services.settings import Settings
 from services.simulator import Simulator
 from services.watermark import Outbox, Owed
-from twin.checkpoint import to_bytes
+from twin.checkpoint import from_bytes, to_bytes
 from twin.errors import ConfigurationError
 from twin.rollups import ROLLUP_SHARD
 
@@ -124,13 +126,201 @@ def test_a_checkpoint_waits_until_what_came_before_is_stored() -> None:
     assert not outbox.owes_any(marks)
 
 
-def test_what_is_not_in_a_checkpoint_prevents_it() -> None:
-    one = simulator()
-    assert one.checkpoint() is None
-    run_ticks(one, 1)
+# A fault by scenario, then: a share of all drawn by seed, a healing, stations that are everyone's
+# business though the command names one satellite, and a limit. (tick, target, command)
+SCENARIO_FAULTS = """
+faults:
+  - {kind: A1, onset_s: 3, duration_s: 4, fraction: 0.3}
+  - {kind: T1, onset_s: 2, ramp_s: 2, groups: [suncatcher]}
+"""
+ORDERS = (
+    (2, "all", {"command": "inject", "id": "a", "fault": "P1", "severity": 0.5, "fraction": 0.2}),
+    (3, "LAST", {"command": "inject", "id": "b", "fault": "N3", "at_s": 6.0}),
+    (5, "all", {"command": "limit_compute", "id": "c", "value": 0.5}),
+    (6, "FIRST", {"command": "heal", "id": "d", "fault": "T1"}),
+    (9, "all", {"command": "heal", "id": "e", "fault": "P1"}),
+    (10, "LAST", {"command": "inject", "id": "f", "fault": "D2"}),
+)
+
+
+@pytest.fixture(scope="module")
+def broken_run(tmp_path_factory: pytest.TempPathFactory) -> OpenedScenario:
+    """The cluster with faults by scenario."""
+    path = tmp_path_factory.mktemp("scenario") / "broken.yaml"
+    base = Path("scenarios/suncatcher-81.yaml").resolve()
+    path.write_text(f"extends: {base}\nepoch: 2026-10-01T00:00:00Z\n{SCENARIO_FAULTS}")
+    return open_scenario(Settings(scenario=str(path)))
+
+
+def commanded(one: Simulator, ticks: int) -> Simulator:
+    """Ticks with the orders as they come; refusals would say so in the event."""
+    ids = one.plan.build.fleet.satellite_ids
+    names = {"FIRST": ids[0], "LAST": ids[-1]}
+    for _ in range(ticks):
+        for tick, target, body in ORDERS:
+            if tick == one.tick:
+                event = orjson.loads(one._obey(names.get(target, target), orjson.dumps(body)))
+                assert event["kind"] == "command_done", event
+        run_ticks(one, 1)
+    return one
+
+
+def test_faults_and_commands_give_the_same_bytes_in_1_2_and_8_processes(
+    broken_run: OpenedScenario,
+) -> None:
+    def started(part: tuple[int, int]) -> Simulator:
+        return Simulator(plan_simulation(broken_run, np.inf, None, None, part))
+
+    whole = commanded(started((0, 1)), 13)
+    expected = batches(whole)
+    plain = started((0, 1))
+    run_ticks(plain, 13)
+    assert batches(plain) != expected  # the commands did something
+    for count in (2, 8):
+        told: dict[tuple[str, int], bytes] = {}
+        for index in range(count):
+            told |= batches(commanded(started((index, count)), 13))
+        assert told == expected
+
+
+@pytest.mark.parametrize("at", [4, 7, 11])
+def test_a_restart_goes_on_with_its_commands(
+    broken_run: OpenedScenario, tmp_path: Path, at: int
+) -> None:
+    def started() -> Simulator:
+        return Simulator(plan_simulation(broken_run, np.inf, None, None))
+
+    log = CommandLog(tmp_path / "c.commands", started().plan.run_id)
+    first = started()
+    first.follow(log)
+    commanded(first, at)
+    taken_then = to_bytes(first.checkpoint() or pytest.fail("no checkpoint"))
+    before = batches(first).keys()
+    commanded(first, 13 - at)
+    expected = {key: body for key, body in batches(first).items() if key not in before}
+    again = started()
+    again.resume(from_bytes(taken_then))
+    again.follow(log)  # what came after the checkpoint is obeyed again at its tick
+    again_to_obey = len(again.orders.to_obey)
+    for _ in range(13 - at):
+        again._obey_again()
+        run_ticks(again, 1)
+    assert batches(again) == expected
+    assert again_to_obey == sum(tick >= at for tick, _, _ in ORDERS)
+
+
+def test_checkpoints_of_parts_start_the_whole_with_its_commands(broken_run: OpenedScenario) -> None:
+    def started(part: tuple[int, int]) -> Simulator:
+        return Simulator(plan_simulation(broken_run, np.inf, None, None, part))
+
+    whole = commanded(started((0, 1)), 7)
+    state = whole.checkpoint()
+    assert state is not None
+    before = batches(whole).keys()
+    commanded(whole, 6)
+    expected = {key: body for key, body in batches(whole).items() if key not in before}
+    told: dict[tuple[str, int], bytes] = {}
+    for index in range(2):
+        part = started((index, 2))
+        part.resume(state)
+        told |= batches(commanded(part, 6))
+    assert told == expected
+
+
+def test_only_the_process_of_a_target_answers(broken_run: OpenedScenario) -> None:
+    parts = [Simulator(plan_simulation(broken_run, np.inf, None, None, (k, 2))) for k in (0, 1)]
+    ids = broken_run.build.fleet.satellite_ids
+    for target, answers in (
+        (ids[0], [True, False]),
+        (ids[-1], [False, True]),
+        ("all", [True, True]),
+        ("nobody", [True, False]),
+    ):
+        assert [one.orders.answers(target) for one in parts] == answers
+
+
+def test_an_onset_in_the_past_is_refused(broken_run: OpenedScenario) -> None:
+    one = Simulator(plan_simulation(broken_run, np.inf, None, None))
+    run_ticks(one, 3)
+    order = {"command": "inject", "id": "x", "fault": "T1", "at_s": 2.0}
+    event = orjson.loads(one._obey("all", orjson.dumps(order)))
+    assert event["kind"] == "command_refused"
+    assert event["reason"] == "at_s: 2 is in the past; allowed 3 to 1e+10"
     assert one.checkpoint() is not None
-    one._obey("all", orjson.dumps({"command": "inject", "id": "b", "fault": "T1"}))
-    assert one.checkpoint() is None
+    assert not one.orders.obeyed
+
+
+def test_a_command_that_the_disk_does_not_take_is_refused(
+    broken_run: OpenedScenario, tmp_path: Path
+) -> None:
+    one = Simulator(plan_simulation(broken_run, np.inf, None, None))
+    (tmp_path / "file").write_text("")
+    one.follow(CommandLog(tmp_path / "c.commands", "r"))
+    one.orders.log = CommandLog(tmp_path / "file" / "c.commands", "r")
+    body = orjson.dumps({"command": "limit_compute", "id": "x", "value": 0.5})
+    event = orjson.loads(one._obey("all", body))
+    assert event["kind"] == "command_refused"
+    assert "cannot be kept" in event["reason"]
+    assert one.orders.limit_frac.min() == 1.0
+
+
+def test_a_log_of_commands_forgets_torn_lines_and_other_runs(tmp_path: Path) -> None:
+    path = tmp_path / "a.commands"
+    mine, other = CommandLog(path, "r1"), CommandLog(path, "r2")
+    first, second = Obeyed(5, "all", "{}"), Obeyed(2, "x", "{}")
+    for log, one in ((mine, first), (other, first), (mine, second), (mine, first)):
+        log.add(one)
+    path.write_bytes(path.read_bytes() + b'{"tick": 9, "targ')
+    assert mine.after([]) == [second, first, first]
+    assert mine.after([first]) == [second, first]
+
+
+PLAYBACK = """
+name: held
+epoch: 2026-03-20T12:00:00Z
+step_s: 60
+playback: true
+fleet:
+  - id: one
+    preset: starcloud-1
+    report_interval_s: 60
+    orbit: {ring: {count: 4, altitude_km: 550, inclination_deg: 53}}
+"""
+
+
+def test_reports_on_board_survive_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "held.yaml"
+    path.write_text(PLAYBACK)
+    opened = open_scenario(Settings(scenario=str(path)))
+
+    def started() -> Simulator:
+        return Simulator(plan_simulation(opened, np.inf, None, None))
+
+    first = started()
+    run_ticks(first, 30)
+    assert first.recorders is not None and first.recorders.held_count > 0
+    first.recorders._dropped[2] = 3
+    data = to_bytes(first.checkpoint() or pytest.fail("no checkpoint"))
+    before, held, late = batches(first).keys(), first.recorders.held_count, first.counts.frames_late
+    run_ticks(first, 50)
+    assert first.counts.frames_late > late  # what waited then was played back since
+    expected = {key: body for key, body in batches(first).items() if key not in before}
+    again = started()
+    again.resume(from_bytes(data))
+    assert again.recorders is not None
+    assert (again.recorders.held_count, again.recorders.dropped_count) == (held, 3)
+    run_ticks(again, 50)
+    assert batches(again) == expected
+
+
+def test_a_part_has_the_recorders_of_the_whole_fleet(broken_run: OpenedScenario) -> None:
+    opened = replace(broken_run, scenario=replace(broken_run.scenario, playback=True))
+    sizes = set()
+    for part in ((0, 1), (1, 2), (7, 8)):
+        one = Simulator(plan_simulation(opened, np.inf, None, None, part))
+        assert one.recorders is not None
+        sizes.add(one.recorders.limit_bytes)
+    assert len(sizes) == 1
 
 
 def test_parts_are_written_k_of_n() -> None:

@@ -1,0 +1,72 @@
+"""Commands that a simulator has obeyed, on disk: a restart obeys them again, at the same ticks."""
+
+import logging
+import os
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import orjson
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, order=True)
+class Obeyed:
+    """One command: it acts from this tick on."""
+
+    tick: int
+    target: str
+    payload: str
+
+
+class CommandLog:
+    """Lines of JSON, one for each command; a line is on the disk before its command acts."""
+
+    def __init__(self, path: Path, run_id: str) -> None:
+        self._path = path
+        self._run_id = run_id
+
+    def add(self, one: Obeyed) -> None:
+        """Keep a command. Raises OSError when the disk does not take it."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("ab") as stream:
+            stream.write(orjson.dumps(asdict(one) | {"run": self._run_id}) + b"\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def after(self, known: list[Obeyed]) -> list[Obeyed]:
+        """Commands of this run that are not among the known ones, by tick, then as they came."""
+        left = Counter(known)
+        found = []
+        for one in self._lines():
+            if left[one] > 0:
+                left[one] -= 1
+            else:
+                found.append(one)
+        return sorted(found, key=lambda one: one.tick)
+
+    def _lines(self) -> list[Obeyed]:
+        try:
+            data = self._path.read_bytes()
+        except FileNotFoundError:
+            return []
+        found = []
+        for line in data.splitlines():
+            try:
+                row = orjson.loads(line)
+                if row.pop("run") == self._run_id:
+                    found.append(Obeyed(**row))
+            except (orjson.JSONDecodeError, KeyError, TypeError):
+                LOG.warning("%s: a line cut short by a crash is left out", self._path)
+        return found
+
+
+def notes_of(obeyed: list[Obeyed]) -> str:
+    """Commands as a checkpoint carries them."""
+    return orjson.dumps([asdict(one) for one in obeyed]).decode() if obeyed else ""
+
+
+def obeyed_of(notes: str) -> list[Obeyed]:
+    """Commands that a checkpoint carries."""
+    return [Obeyed(**row) for row in orjson.loads(notes)] if notes else []

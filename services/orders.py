@@ -1,0 +1,87 @@
+"""Commands as they change a run: the plan of faults, limits of power, and what a restart obeys."""
+
+from collections import deque
+
+import numpy as np
+
+from services.command_log import CommandLog, Obeyed
+from services.commands import (
+    CommandRefusedError,
+    LimitCompute,
+    obeyed_plan,
+    read_command,
+    target_rows,
+)
+from twin.faults import FaultPlan
+from twin.state import BoolArray, Fleet, FloatArray, IntArray
+
+
+class Orders:
+    """What commands have made of a run, in the process of some of its satellites.
+
+    Targets are chosen from the whole fleet, also by a process with a part of it: the same draws,
+    stations and neighbours as in one process.
+    """
+
+    def __init__(
+        self, planned: FaultPlan, fleet: Fleet, rows: IntArray, own: BoolArray, step_s: float
+    ) -> None:
+        """planned: on the whole fleet; fleet: of this process, its `rows` of the whole; own: (n,)
+        which of them it reports."""
+        self.limit_frac: FloatArray = np.ones(fleet.count)  # payload power over its peak
+        self.obeyed: list[Obeyed] = []
+        self.to_obey: deque[Obeyed] = deque()  # from before a restart, at ticks still to come
+        self.log: CommandLog | None = None
+        self._fleet, self._rows, self._own, self._step_s = fleet, rows, own, step_s
+        self._take(planned)
+
+    def _take(self, whole: FaultPlan) -> None:
+        self._whole = whole
+        partly = self._rows.size < whole.fleet.count
+        self.faults = whole.part(self._fleet, self._rows) if partly else whole
+
+    def follow(self, log: CommandLog) -> None:
+        """Keep commands there from now on, and obey again those that the state has not seen."""
+        self.log = log
+        self.to_obey = deque(log.after(self.obeyed))
+
+    def answers(self, target: str) -> bool:
+        """Whether it is this process that tells of a command: it reports one of its satellites.
+
+        The process of the first satellite tells of targets that do not exist.
+        """
+        try:
+            rows = target_rows(self._whole.fleet, target)
+        except CommandRefusedError:
+            rows = [0]
+        return bool(np.isin(self._rows[self._own], rows).any())
+
+    def obey_again(self, tick: int) -> bool:
+        """Commands from before a restart that are due at this tick; whether there were any."""
+        before = len(self.to_obey)
+        while self.to_obey and self.to_obey[0].tick <= tick:
+            self.carry_out(self.to_obey.popleft())
+        return len(self.to_obey) < before
+
+    def carry_out(self, order: Obeyed, *, live: bool = False) -> int:
+        """Obey a command that came at a tick; the number of its satellites that are ours.
+
+        A live one is on the disk before it acts. Raises CommandRefusedError, then nothing changed.
+        """
+        command = read_command(order.payload.encode())
+        rows = target_rows(self._whole.fleet, order.target)
+        faults = self._whole
+        if not isinstance(command, LimitCompute):
+            faults = obeyed_plan(faults, command, rows, order.tick * self._step_s)
+        if live and self.log is not None:
+            try:
+                self.log.add(order)
+            except OSError as error:
+                raise CommandRefusedError(f"it cannot be kept for a restart: {error}") from None
+        here = np.isin(self._rows, rows)
+        if isinstance(command, LimitCompute):
+            self.limit_frac[here] = command.value
+        else:
+            self._take(faults)
+        self.obeyed.append(order)
+        return int((here & self._own).sum())
