@@ -3,10 +3,11 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+SEEDS ?= 1000
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: help install up test check bench format lint types imports fresh generate golden secrets sbom images debian clean
+.PHONY: help install up test check bench simulate-nightly format lint types imports fresh generate golden secrets sbom images debian clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +36,9 @@ format: $(DEV) ## Format and fix what can be fixed
 
 bench: $(RUNTIME) ## Measure the physics, beside Basilisk where it is installed
 	$(BIN)/twin bench physics $(ARGS)
+
+simulate-nightly: $(DEV) ## Many seeds of the whole pipeline on virtual time: SEEDS=1000
+	$(BIN)/python tests/simulation/nightly.py --seeds $(SEEDS)
 
 generate: $(DEV) ## Render docs and dashboards from the dictionaries
 	$(BIN)/python scripts/generate.py

@@ -228,7 +228,7 @@ class Ingester:
     def changed_marks(self) -> dict[ShardKey, int]:
         """Watermarks to publish: those that moved, or that a publisher seems not to know."""
         changed, self._changed = self._changed, set()
-        return {key: self.marks.seq(key) for key in changed}
+        return {key: self.marks.seq(key) for key in sorted(changed)}
 
     @property
     def waiting_count(self) -> int:

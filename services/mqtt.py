@@ -269,6 +269,9 @@ async def keep_connected(
                 return
         except* LostConnectionError as group:
             lost = str(group.exceptions[0])
+        if (task := asyncio.current_task()) and task.cancelling():
+            # A task group that fails while it is cancelled tells of the failure alone.
+            raise asyncio.CancelledError
         if deadline_s is not None and loop.time() > deadline_s:
             limit_s = settings.startup_timeout_s
             raise DependencyUnavailableError(

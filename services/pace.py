@@ -20,15 +20,16 @@ class Clock:
 
 
 SYSTEM_CLOCK = Clock()
+LOOK_AGAIN_S = 1.0
 
 
 @dataclass
 class Pace:
     """Simulated seconds since the epoch against wall seconds since `start_unix_s`.
 
-    rate: simulated seconds per wall second; inf = as fast as possible. The wall clock is read
-    once, at the first wait; from then on the loop's steady time counts, so that a wall clock
-    that is set in mid-run neither stalls the simulation nor makes it rush.
+    rate: simulated seconds per wall second; inf = as fast as possible. The wall clock counts
+    until the first instant is due; from then on the loop's steady time does, so that a wall
+    clock that is set in mid-run neither stalls the simulation nor makes it rush.
     """
 
     rate: float
@@ -39,12 +40,22 @@ class Pace:
 
     async def until(self, elapsed_s: float) -> None:
         """Wait until the given simulated instant is due; gives way to other tasks if it is late."""
-        now_s = asyncio.get_running_loop().time()
         if self._start_loop_s is None:
-            self._start_loop_s = now_s + self.start_unix_s - self.clock.unix_s()
-        wait_s = self._start_loop_s + elapsed_s / self.rate - now_s
+            self._start_loop_s = await self._begin(elapsed_s / self.rate)
+        due_s = self._start_loop_s + elapsed_s / self.rate
+        wait_s = due_s - asyncio.get_running_loop().time()
         self.lag_s = max(0.0, -wait_s) if self.rate != float("inf") else 0.0
         await asyncio.sleep(max(0.0, wait_s) if self.rate != float("inf") else 0.0)
+
+    async def _begin(self, after_s: float) -> float:
+        """Wait until about when the first instant is due; the start in the loop's time.
+
+        Looks again and again: a service that starts while the clock is wrong must not wait for
+        an hour that the clock has meanwhile been set forward.
+        """
+        while self.start_unix_s + after_s - self.clock.unix_s() > LOOK_AGAIN_S:  # noqa: ASYNC110
+            await asyncio.sleep(LOOK_AGAIN_S)
+        return asyncio.get_running_loop().time() + self.start_unix_s - self.clock.unix_s()
 
 
 def full_jitter_s(

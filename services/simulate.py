@@ -24,6 +24,7 @@ from services.simulator import Plan, Simulator
 from services.telemetry import observed, ops_store
 from services.watermark import Owed
 from services.world import REAL_WORLD, World
+from twin.frames import with_base
 
 LOG = logging.getLogger(__name__)
 PATIENCE_S = 6.0
@@ -159,7 +160,9 @@ async def _send(simulator: Simulator, connection: Connection) -> None:
 
     async def one(owed: Owed) -> None:
         try:
-            heard = await connection.publish(simulator.topics.telemetry(owed.shard), owed.payload)
+            # What was owed when the batch was made may be stored by now: a new ingester is told.
+            payload = with_base(owed.payload, simulator.outbox.base(owed.shard, owed.seq))
+            heard = await connection.publish(simulator.topics.telemetry(owed.shard), payload)
             simulator.counts.unheard += int(not heard)
         finally:
             slots.release()
@@ -169,9 +172,11 @@ async def _send(simulator: Simulator, connection: Connection) -> None:
             simulator.changed.clear()
             for owed in list(simulator.outbox.due(loop.time(), PATIENCE_S)):
                 await slots.acquire()
+                if not simulator.outbox.owes(owed):
+                    slots.release()
+                    continue
                 simulator.counts.resent += int(owed.sends_count > 0)
-                owed.sent_s = loop.time()
-                owed.sends_count += 1
+                simulator.outbox.sent(owed, loop.time())
                 tasks.create_task(one(owed))
             try:
                 async with asyncio.timeout(1.0):

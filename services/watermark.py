@@ -8,6 +8,11 @@ promise can be tested without a broker.
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
+
+WINDOW_BATCHES = 64  # of one shard on their way, beyond the watermark; our choice
+STALLS_LIMIT = 3  # the patience doubles so often at most; our choice
+REPEATED_S = 1.0  # two turns of the ingester's watermarks
 
 ShardKey = tuple[str, str, str]
 """Fleet, run and shard: sequence numbers compare only inside one run."""
@@ -91,14 +96,29 @@ class Owed:
     sends_count: int = 0
 
 
+@dataclass
+class _Lane:
+    """Batches of one shard, and how many of them may be on their way."""
+
+    batches: OrderedDict[int, Owed] = field(default_factory=OrderedDict)
+    window: int = WINDOW_BATCHES
+    stalls_count: int = 0  # resends of the oldest batch since anything was confirmed
+    is_repeated: bool = False  # the watermark came again and had not moved
+
+
 class Outbox:
-    """The publisher's side: batches in order, kept until the watermark has passed them."""
+    """The publisher's side: batches in order, kept until the watermark has passed them.
+
+    Of each shard a window of batches may be on their way. As in TCP (Jacobson, 1988) it halves
+    when nothing is confirmed for the patience, which then doubles, and grows by what is
+    confirmed: a broker with short queues, which drops in silence, is not flooded again and again.
+    """
 
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
         self.bytes_count = 0
         self.frames_count = 0
-        self._shards: dict[str, OrderedDict[int, Owed]] = {}
+        self._lanes: dict[str, _Lane] = {}
 
     @property
     def is_full(self) -> bool:
@@ -107,47 +127,74 @@ class Outbox:
 
     def base(self, shard: str, next_seq: int) -> int:
         """Lowest sequence number of this shard that is still owed."""
-        return next(iter(self._shards.get(shard, ())), next_seq)
+        lane = self._lanes.get(shard)
+        return next(iter(lane.batches), next_seq) if lane else next_seq
 
     def add(self, owed: Owed) -> None:
         """Keep a batch until it is known to be stored."""
-        self._shards.setdefault(owed.shard, OrderedDict())[owed.seq] = owed
+        self._lanes.setdefault(owed.shard, _Lane()).batches[owed.seq] = owed
         self.bytes_count += len(owed.payload)
         self.frames_count += owed.frames
 
     def release(self, shard: str, stored_seq: int) -> int:
         """Let go of everything up to the watermark; returns the frames released."""
-        batches = self._shards.get(shard, OrderedDict())
-        frames = 0
-        while batches and next(iter(batches)) <= stored_seq:
-            _, owed = batches.popitem(last=False)
+        lane = self._lanes.get(shard)
+        if lane is None:
+            return 0
+        frames = confirmed = 0
+        while lane.batches and next(iter(lane.batches)) <= stored_seq:
+            _, owed = lane.batches.popitem(last=False)
             self.bytes_count -= len(owed.payload)
             frames += owed.frames
+            confirmed += 1
+        if confirmed:
+            lane.stalls_count = 0
+            lane.window = min(WINDOW_BATCHES, lane.window + confirmed)
+        lane.is_repeated = not confirmed
         self.frames_count -= frames
         return frames
 
     def newest(self) -> dict[str, int]:
         """The last batch of each shard that is owed now."""
-        return {shard: next(reversed(owed)) for shard, owed in self._shards.items() if owed}
+        lanes = self._lanes.items()
+        return {shard: next(reversed(lane.batches)) for shard, lane in lanes if lane.batches}
+
+    def owes(self, owed: Owed) -> bool:
+        """Whether this batch is still not known to be stored."""
+        return self.base(owed.shard, owed.seq + 1) <= owed.seq
 
     def owes_any(self, newest: dict[str, int]) -> bool:
         """Whether anything is still owed of what `newest` told of."""
         return any(self.base(shard, seq + 1) <= seq for shard, seq in newest.items())
 
     def due(self, now_s: float, patience_s: float) -> Iterator[Owed]:
-        """Batches never sent, and those sent so long ago that they may be lost.
+        """Of each window, batches never sent and those sent so long ago that they may be lost.
 
-        The patience doubles with every send, so that a slow store is not flooded.
+        A watermark that is told again without having moved says that something later has come
+        and the oldest has not: that one is sent again soon.
         """
-        for batches in self._shards.values():
-            for owed in batches.values():
-                if owed.sent_s is None or now_s - owed.sent_s > patience_s * 2.0 ** min(
-                    owed.sends_count - 1, 6
-                ):
+        for lane in self._lanes.values():
+            wait_s = patience_s * 2.0 ** min(lane.stalls_count, STALLS_LIMIT)
+            for place, owed in enumerate(islice(lane.batches.values(), lane.window)):
+                soon = place == 0 and lane.is_repeated
+                limit_s = min(wait_s, REPEATED_S) if soon else wait_s
+                if owed.sent_s is None or now_s - owed.sent_s > limit_s:
                     yield owed
+
+    def sent(self, owed: Owed, now_s: float) -> None:
+        """Note that a batch leaves now."""
+        lane = self._lanes[owed.shard]
+        if owed.sent_s is not None and next(iter(lane.batches), None) == owed.seq:
+            if not lane.is_repeated:
+                lane.stalls_count += 1
+                lane.window = max(1, lane.window // 2)
+            lane.is_repeated = False
+        owed.sent_s = now_s
+        owed.sends_count += 1
 
     def forget_sends(self) -> None:
         """After a lost connection nothing in flight can be relied on."""
-        for batches in self._shards.values():
-            for owed in batches.values():
+        for lane in self._lanes.values():
+            lane.stalls_count, lane.is_repeated = 0, False
+            for owed in lane.batches.values():
                 owed.sent_s = None

@@ -53,6 +53,15 @@ def batch(header: FrameHeader, body: bytes) -> bytes:
     return HEADER_PREFIX + orjson.dumps(asdict(header) | counts) + b"\n" + body
 
 
+def with_base(payload: bytes, base: int) -> bytes:
+    """The same batch, saying that the publisher owes nothing below `base` by now."""
+    first, _, body = payload.partition(b"\n")
+    header = orjson.loads(first[len(HEADER_PREFIX) :])
+    if header["base"] == base:
+        return payload
+    return HEADER_PREFIX + orjson.dumps(header | {"base": base}) + b"\n" + body
+
+
 def open_batch(payload: bytes) -> tuple[FrameHeader, bytes]:
     """Header and body of a batch after its checks.
 
