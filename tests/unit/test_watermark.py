@@ -88,14 +88,49 @@ def test_due_batches_are_those_not_sent_and_those_sent_too_long_ago() -> None:
     outbox = Outbox(limit_bytes=1000)
     for seq in range(3):
         outbox.add(_owed(seq))
-    first, second, _ = outbox.due(0.0, patience_s=5.0)
-    first.sent_s, first.sends_count = 0.0, 1
-    second.sent_s, second.sends_count = 0.0, 2
+    for owed in list(outbox.due(0.0, patience_s=5.0))[:2]:
+        outbox.sent(owed, 0.0)
     assert [owed.seq for owed in outbox.due(4.0, 5.0)] == [2]
-    assert [owed.seq for owed in outbox.due(6.0, 5.0)] == [0, 2]
-    assert [owed.seq for owed in outbox.due(11.0, 5.0)] == [0, 1, 2]
+    assert [owed.seq for owed in outbox.due(6.0, 5.0)] == [0, 1, 2]
     outbox.forget_sends()
     assert len(list(outbox.due(0.0, 5.0))) == 3
+
+
+def _send_due(outbox: Outbox, now_s: float) -> list[int]:
+    due = list(outbox.due(now_s, 5.0))
+    for owed in due:
+        outbox.sent(owed, now_s)
+    return [owed.seq for owed in due]
+
+
+def test_the_window_halves_while_nothing_is_confirmed_and_grows_with_what_is() -> None:
+    outbox = Outbox(limit_bytes=10_000)
+    for seq in range(100):
+        outbox.add(_owed(seq))
+    assert _send_due(outbox, 0.0) == list(range(64))
+    assert _send_due(outbox, 5.1) == list(range(64))  # the first resend says that they are lost
+    assert _send_due(outbox, 10.2) == []  # the patience has doubled
+    assert _send_due(outbox, 15.2) == list(range(32))
+    outbox.release("s0000", 19)
+    assert _send_due(outbox, 15.3) == list(range(32, 56))  # 16 + 20 of them, from the 20th
+    outbox.release("s0000", 99)
+    for seq in range(100, 200):
+        outbox.add(_owed(seq))
+    assert _send_due(outbox, 16.0) == list(range(100, 164))
+
+
+def test_a_watermark_told_again_brings_the_oldest_batch_soon() -> None:
+    outbox = Outbox(limit_bytes=1000)
+    for seq in range(3):
+        outbox.add(_owed(seq))
+    assert _send_due(outbox, 0.0) == [0, 1, 2]
+    assert outbox.release("s0000", -1) == 0
+    assert _send_due(outbox, 0.9) == []
+    assert _send_due(outbox, 1.1) == [0]
+    assert _send_due(outbox, 2.5) == []
+    outbox.release("s0000", 1)
+    outbox.release("s0000", 1)
+    assert _send_due(outbox, 2.6) == [2]
 
 
 @given(st.integers(0, 2**32 - 1))
