@@ -154,6 +154,11 @@ class Outbox:
         self.frames_count -= frames
         return frames
 
+    def __iter__(self) -> Iterator[Owed]:
+        """Every batch that is owed, each shard's in order."""
+        for lane in self._lanes.values():
+            yield from lane.batches.values()
+
     def newest(self) -> dict[str, int]:
         """The last batch of each shard that is owed now."""
         lanes = self._lanes.items()
