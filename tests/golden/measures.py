@@ -6,13 +6,14 @@ errors.json, from which docs/equations.md quotes them.
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import numpy as np
 from edges import case_of, edges_of
+from measured import Measure
+from more_measures import more_measures
 from numpy.typing import NDArray
 from orbits import is_high, reference, satrec
 from plant import battery_off_frac, network_off_k
@@ -31,18 +32,6 @@ from twin.orbit import Orbits
 from twin.trapped import in_saa, proton_flux_cm2_s
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One number: which function is off by how much of what, against whom."""
-
-    function: str
-    what: str
-    unit: str
-    against: str
-    value: Callable[[], float]
-    bound: float
 
 
 @cache
@@ -250,6 +239,7 @@ MEASURES: tuple[Measure, ...] = (
     *_eclipse_measures(),
     *_place_measures(),
     *_plant_measures(),
+    *more_measures(),
 )
 
 
