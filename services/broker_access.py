@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from services.topics import Topics
+from services.topics import SIMULATOR_SHARD, Topics
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 """User names. A `+`, `#` or `/` in one would change what the filters mean (CVE-2017-7650)."""
@@ -53,6 +53,8 @@ def satellite(name: str, fleet: str) -> BrokerUser:
 
     It may speak for itself and for nobody else, and hears what is meant for it or for all.
     """
+    if SIMULATOR_SHARD.fullmatch(name):
+        raise ValueError(f"satellite {name!r}: named like a simulator's shard")
     topics = Topics(fleet)
     return BrokerUser(
         name,

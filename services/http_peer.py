@@ -1,5 +1,6 @@
 """An HTTP server that we ask: one session, one time-out, one way to say that it is not there."""
 
+import base64
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -9,6 +10,12 @@ from typing import Any, Self
 import aiohttp
 
 REQUEST_TIMEOUT_S = 20.0
+
+
+def basic_login(user: str, password: str) -> dict[str, str]:
+    """Header of a log-in by user and password (RFC 7617)."""
+    pair = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return {"Authorization": f"Basic {pair}"}
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ import numpy as np
 
 from services.batches import Batch
 from services.mqtt import Message
-from services.topics import Address, parse
+from services.topics import SIMULATOR_SHARD, Address, parse
 from twin.frames import FrameError, FrameHeader, open_batch
+from twin.rollups import ROLLUP_SHARD
 
 HEAD = re.compile(rb"[a-z_0-9]+((?:,[a-z_0-9]+=[A-Za-z0-9_.:-]+)+)")
 STAMP = re.compile(rb"-?[0-9]{1,19}")
@@ -47,7 +48,9 @@ class Lanes:
     """Checks messages; knows which satellites each shard may name.
 
     `owners` says so for the fleets it lists. Of other fleets the first shard of a run that
-    names a satellite owns it for as long as the run lasts.
+    names a satellite owns it for as long as the run lasts. A shard that is not named like a
+    simulator's is a satellite's own and speaks for the satellite of its name and no other; rows
+    of a whole fleet come from the roll-up shard only.
     """
 
     def __init__(self, owners: Callable[[], ShardOwners] = dict) -> None:
@@ -135,7 +138,12 @@ class Lanes:
                 raise RefusedMessageError("owner", "a row of another fleet")
             satellite = tags.get("sat")
             if satellite is None:
+                if header.shard != ROLLUP_SHARD:
+                    raise RefusedMessageError("owner", "a row of no satellite")
                 continue
+            if not SIMULATOR_SHARD.fullmatch(header.shard) and satellite != header.shard:
+                reason = f"a row of {satellite} from a lane of its own"
+                raise RefusedMessageError("owner", reason)
             claimed = fleet.owners.get(satellite, header.shard)
             owner = claimed if listed is None else listed.get(satellite)
             if owner != header.shard:

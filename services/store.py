@@ -14,7 +14,7 @@ import aiohttp
 import orjson
 from pydantic import SecretStr
 
-from services.http_peer import REQUEST_TIMEOUT_S, HttpPeer
+from services.http_peer import REQUEST_TIMEOUT_S, HttpPeer, basic_login
 from services.settings import Settings
 from twin.channels import BUS_MEASUREMENT, by_name
 
@@ -26,6 +26,9 @@ LOG = logging.getLogger(__name__)
 Series = dict[str, list[float | int | None]]
 REJECTED = frozenset({400, 413, 422})
 """HTTP answers that say the rows themselves are at fault; anything else is retried."""
+
+
+FORBIDDEN = 403
 
 
 class StoreUnavailableError(Exception):
@@ -103,7 +106,7 @@ class InfluxStore(_HttpStore):
     def __init__(self, settings: Settings) -> None:
         if not settings.influx_url:
             raise StoreUnavailableError("TWIN_INFLUX_URL is not set")
-        super().__init__(settings.influx_url, _authorization(settings))
+        super().__init__(settings.influx_url, authorization(settings))
         self._settings = settings
         self._v2: InfluxDBClientAsync | None = None
 
@@ -117,7 +120,12 @@ class InfluxStore(_HttpStore):
             self._v2 = await self._stack.enter_async_context(self._v2_client())
         if version.startswith("1."):
             name = self._settings.influx_database
-            await self._call("POST", "/query", {"q": f'CREATE DATABASE "{name}"'})
+            try:
+                await self._call("POST", "/query", {"q": f'CREATE DATABASE "{name}"'})
+            except StoreUnavailableError as error:
+                if error.status != FORBIDDEN:
+                    raise
+                LOG.info("this user may not make %s: the store's set-up has made it", name)
         LOG.info("store: InfluxDB %s, write API v%d", version, 2 if wants_v2 else 1)
 
     async def _version(self) -> str:
@@ -232,13 +240,13 @@ class EmbeddedStore(_HttpStore):
         return answer
 
 
-def _authorization(settings: Settings) -> dict[str, str]:
+def authorization(settings: Settings) -> dict[str, str]:
     """`Token T` for 2.x and 3.x; basic credentials for 1.x; nothing where none is given."""
     if settings.influx_token:
         return {"Authorization": f"Token {settings.influx_token.get_secret_value()}"}
     if settings.influx_username and settings.influx_password:
         password = settings.influx_password.get_secret_value()
-        return {"Authorization": aiohttp.BasicAuth(settings.influx_username, password).encode()}
+        return basic_login(settings.influx_username, password)
     return {}
 
 

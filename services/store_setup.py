@@ -1,15 +1,14 @@
 """Prepares a real InfluxDB once: `python -m services.store_setup`, run by docker-compose.yml.
 
-1.x gets its database. 2.x gets the bucket with its retention, the mapping that lets InfluxQL
-find it, and two tokens in files: one that can only write the bucket, one that can only read
-it. The operator's token that this needs goes to no other service. Running it again changes
-nothing that is right, and replaces a token that the store no longer takes.
+1.x gets its database and, where it asks for a log-in, two users. 2.x gets the bucket with its
+retention, the mapping that lets InfluxQL find it, and two tokens. Passwords or tokens go into
+files: `write` can only write, `read` can only read. The operator's goes to no other service.
+Running it again changes nothing that is right, and replaces what the store no longer takes.
 """
 
 import argparse
 import asyncio
 import logging
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,11 +17,13 @@ from typing import Any
 import orjson
 
 from services.http_peer import Answer, HttpPeer
+from services.secret_files import write_secret
 from services.settings import Settings, load_settings
+from services.store import authorization
+from services.store_users import Login, make_operator, make_user
 from twin.errors import ConfigurationError, DependencyUnavailableError, Problem, TwinError
 
 LOG = logging.getLogger(__name__)
-TOKEN_FILE_MODE = 0o640
 SECONDS_PER_DAY = 86_400
 SHARD_DAYS = 1
 ROLES = ("write", "read")
@@ -50,10 +51,7 @@ class Operator(HttpPeer):
         token: str | None = None,
     ) -> Answer:
         """One request. Raises DependencyUnavailableError where there is no answer, or a 5xx."""
-        secret = token or (
-            self.settings.influx_token.get_secret_value() if self.settings.influx_token else ""
-        )
-        headers = {"Authorization": f"Token {secret}"} if secret else {}
+        headers = {"Authorization": f"Token {token}"} if token else authorization(self.settings)
         answer = await self.request(method, path, params=params, json=body, headers=headers)
         if answer.status >= 500:
             raise _no_answer(f"{self.url}{path}: HTTP {answer.status}")
@@ -63,7 +61,9 @@ class Operator(HttpPeer):
         """The body of a request that has to succeed. Raises ConfigurationError otherwise."""
         answer = await self.ask(method, path, **request)
         if answer.status in {401, 403}:
-            raise _wrong("TWIN_INFLUX_TOKEN_FILE", f"the store refuses this token for {path}")
+            named = "PASSWORD" if self.settings.influx_username else "TOKEN"
+            message = f"the store refuses this {named.lower()} for {path}"
+            raise _wrong(f"TWIN_INFLUX_{named}_FILE", message)
         if answer.status >= 300:
             found = _json(answer)
             reason = found.get("message", found)
@@ -95,7 +95,7 @@ async def set_up_store(settings: Settings, tokens_directory: Path, retention_day
         ping = await operator.ask("GET", "/ping")
         version = ping.headers.get("X-Influxdb-Version", "unknown").removeprefix("v")
         if version.startswith("1."):
-            await _database(operator, retention_days)
+            await _database(operator, tokens_directory, retention_days)
         else:
             bucket = await _bucket(operator, retention_days)
             await _mapping(operator, bucket)
@@ -104,9 +104,17 @@ async def set_up_store(settings: Settings, tokens_directory: Path, retention_day
     LOG.info("store %s is ready: InfluxDB %s", settings.influx_url, version)
 
 
-async def _database(operator: Operator, retention_days: int) -> None:
-    """1.x: the database, and its one retention policy brought to the wanted length."""
-    name = operator.settings.influx_database
+async def _database(operator: Operator, directory: Path, retention_days: int) -> None:
+    """1.x: the database with the wanted retention, and a user for each role.
+
+    The first user of a new 1.x server is made without a log-in: it has none to ask for yet.
+    """
+    name, settings = operator.settings.influx_database, operator.settings
+    login = None
+    if settings.influx_username and settings.influx_password:
+        secret = settings.influx_password.get_secret_value()
+        login = Login(settings.influx_username, secret)
+        await make_operator(operator.url, login)
     length = f"DURATION {retention_days}d REPLICATION 1 SHARD DURATION {SHARD_DAYS}d"
     for statement in (
         f'CREATE DATABASE "{name}"',
@@ -116,6 +124,9 @@ async def _database(operator: Operator, retention_days: int) -> None:
         for result in body.get("results", []):
             if "error" in result:
                 raise _wrong("TWIN_INFLUX_DATABASE", str(result["error"]))
+    if login is not None:
+        for role in ROLES:
+            await make_user(operator.url, login, role, name, directory)
 
 
 async def _bucket(operator: Operator, retention_days: int) -> Json:
@@ -180,7 +191,7 @@ async def _token(operator: Operator, bucket: Json, action: str, path: Path) -> N
     }
     # The text of a token is given once, at its creation; from 2.9 on it is stored as a hash.
     made = await operator.must("POST", "/api/v2/authorizations", body=wanted)
-    _write_token(path, made["token"])
+    write_secret(path, made["token"] + "\n")
 
 
 async def _works(operator: Operator, action: str, token: str) -> bool:
@@ -193,17 +204,6 @@ async def _works(operator: Operator, action: str, token: str) -> bool:
         target = {"bucket": name, "org": org}
         answer = await operator.ask("POST", "/api/v2/write", params=target, token=token)
     return bool(token) and answer.status not in {401, 403}
-
-
-def _write_token(path: Path, token: str) -> None:
-    """In one step, readable by owner and group only."""
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        stream.write(token + "\n")
-        os.fchmod(stream.fileno(), TOKEN_FILE_MODE)
-    temporary.replace(path)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,9 +8,12 @@ fleet/v1/<fleet>/wm/<shard>       retained: stored without a gap up to this sequ
 fleet/v1/<fleet>/service/<name>   retained: a service is online, draining or offline (last will)
 """
 
+import re
 from dataclasses import dataclass
 
 ROOT = "fleet/v1"
+SIMULATOR_SHARD = re.compile(r"s[0-9]{4,}|rollup")
+"""Names of the shards that simulators publish; any other is a satellite's own lane."""
 
 
 @dataclass(frozen=True)

@@ -229,7 +229,10 @@ format = "logfmt"
 
 @contextmanager
 def influxd_server(
-    *databases: str, directory: Path | None = None, port: int | None = None
+    *databases: str,
+    directory: Path | None = None,
+    port: int | None = None,
+    asks_login: bool = False,
 ) -> Iterator[InfluxServer]:
     """A real InfluxDB 1.x with `databases` created.
 
@@ -242,6 +245,8 @@ def influxd_server(
         if port is not None:
             text = text.replace(f'[http]\nbind-address = "{LOOPBACK}:0"',
                                 f'[http]\nbind-address = "{LOOPBACK}:{port}"')  # fmt: skip
+        if asks_login:
+            text = text.replace("[http]\n", "[http]\nauth-enabled = true\n")
         conf = home / "influxdb.conf"
         conf.write_text(text)
         process, lines, ready = _start((program, "-config", str(conf)), home, INFLUX_ADDRESS)
