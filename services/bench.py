@@ -17,14 +17,8 @@ import psutil
 
 from services import basilisk_scene
 from services.scenario_files import load_and_build
-from twin.compiled.classes import Classes, classes_of
 from twin.compiled.engine import CompiledFleet
-from twin.compiled.roster import Roster, elements_of
-from twin.environment import EnvironmentModel
-from twin.mean_elements import GeneratedRecords
-from twin.shards import take_fleet
-from twin.state import IntArray
-from twin.step import initial_state
+from twin.compiled.opening import opened
 
 SCENARIO: Final = "spacex-odc-1m"
 SIZES: Final = (100, 10_000, 1_000_000)
@@ -34,20 +28,22 @@ BASILISK_COUNT: Final = 100
 BASILISK_STEPS: Final = 600
 # Ticks of one repeat, so that each takes about a tenth of a second or a few.
 _TICKS: Final = {100: 1200, 10_000: 60, 1_000_000: 3}
-_CHUNK: Final = 50_000  # satellites made ready at once: bounds the memory that building takes
+SEED: Final = 1
 Json = dict[str, Any]
 
 
 def bench_physics(say: Callable[[str], None], sizes: tuple[int, ...] = SIZES) -> Json:
     """Measure and say how it goes; the figures as `--json` prints them."""
     numba.set_num_threads(1)
-    _, build = load_and_build(SCENARIO, 0.0)
+    scenario, build = load_and_build(SCENARIO, 0.0)
+    epoch = scenario.epoch_unix_s or 0.0
     say(_load_line())
     speeds: Json = {}
     size_bytes = 0.0
     for count in sizes:
         begin_s = time.perf_counter()
-        engine = _engine(build, np.linspace(0, build.fleet.count - 1, count).astype(np.int64))
+        rows = np.linspace(0, build.fleet.count - 1, count).astype(np.int64)
+        engine = opened(build.fleet, build.satrecs, epoch, STEP_S, SEED, rows=rows)
         engine.advance(1)
         ready_s = time.perf_counter() - begin_s
         speed, slowest_s = _speed(engine, _TICKS.get(count, 60))
@@ -95,30 +91,3 @@ def _speed(engine: CompiledFleet, ticks: int) -> tuple[float, float]:
         engine.advance(ticks)
         times.append((time.perf_counter() - begin_s) / ticks)
     return engine.count / statistics.median(times), max(times)
-
-
-def _engine(build: Any, rows: IntArray) -> CompiledFleet:
-    """A compiled fleet of these satellites in their state at the epoch, built chunk by chunk."""
-    fleet, epoch = build.fleet, _epoch_unix_s(build)
-    of_row = classes_of(fleet.params)
-    classes = Classes(of_row.params, of_row.of_row[rows])
-    records = build.satrecs
-    vendors = (fleet.vendors[0],) * rows.size if len(set(fleet.vendors)) == 1 else None
-    roster = Roster(
-        classes,
-        fleet.satellite_key[rows],
-        vendors or tuple(fleet.vendors[row] for row in rows.tolist()),
-        elements_of(records, epoch)[:, rows],
-    )
-    seed = 1
-    engine = CompiledFleet(roster, epoch, STEP_S, seed)
-    for begin in range(0, rows.size, _CHUNK):
-        chosen = rows[begin : begin + _CHUNK]
-        part = take_fleet(fleet, chosen)
-        sky = EnvironmentModel(GeneratedRecords(records.elements.take(chosen)), epoch).at(0.0)
-        engine.load(initial_state(part, sky, seed), 0, np.arange(begin, begin + chosen.size))
-    return engine
-
-
-def _epoch_unix_s(build: Any) -> float:
-    return float(build.satrecs.elements.epoch_unix_s)

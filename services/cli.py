@@ -13,6 +13,7 @@ from services.cli_scenarios import scenarios_app
 from services.cli_services import services_app
 from services.life_commands import life_app
 from services.pipeline_commands import config_app, dlq_app, drain_app
+from services.run_commands import run_app
 from services.sky_commands import sky_app
 from twin.errors import TwinError
 
@@ -34,7 +35,15 @@ Every service also runs alone: `twin simulate`, `twin ingest`, `twin console`.
 Settings come from TWIN_* variables; secrets from TWIN_..._FILE.""",
 )
 
-for commands in (services_app, scenarios_app, send_app, sky_app, life_app, drain_app):
+for commands in (
+    services_app,
+    scenarios_app,
+    run_app,
+    send_app,
+    sky_app,
+    life_app,
+    drain_app,
+):
     app.add_typer(commands)
 app.add_typer(bench_app, name="bench", help="Measure how fast the physics is.")
 app.add_typer(

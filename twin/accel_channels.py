@@ -4,6 +4,7 @@ A satellite's accelerators share one mean die in the heat network; here each get
 around that mean, fixed by its key.
 """
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -62,7 +63,7 @@ def _die_temp_k(keys: KeyArray, sat: IntArray, state: FleetState) -> FloatArray:
     drawn once per accelerator from its key.
     """
     plate_k = state.node_temp_k[sat, PLATE]
-    spread = np.clip(normal(0, "die_spread", keys, 0), -2.0, 2.0)
+    spread = _die_spread(keys)
     rise_k = state.node_temp_k[sat, DIE] - plate_k
     die_k: FloatArray = plate_k + rise_k * (1.0 + DIE_SPREAD_FRAC * spread)
     return die_k
@@ -70,14 +71,30 @@ def _die_temp_k(keys: KeyArray, sat: IntArray, state: FleetState) -> FloatArray:
 
 def hottest_die_temp_k(rows: IntArray, fleet: Fleet, state: FleetState) -> FloatArray:
     """Hottest accelerator of each satellite [K], (r,); the mean die where there is none."""
-    counts = fleet.params.accel_count[rows]
-    sat = np.repeat(rows, counts)
-    index = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    single_k = _die_temp_k(derived_keys(fleet.satellite_key[sat], index), sat, state)
-    hottest_k: FloatArray = state.node_temp_k[rows, DIE].copy()
-    hottest_k[counts > 0] = -np.inf
-    np.maximum.at(hottest_k, np.repeat(np.arange(len(rows)), counts), single_k)
-    return hottest_k
+    counts, keys = fleet.params.accel_count[rows], fleet.satellite_key[rows]
+    least, most = _die_spread_range(keys.tobytes(), counts.tobytes())
+    plate_k, die_k = state.node_temp_k[rows, PLATE], state.node_temp_k[rows, DIE]
+    rise_k = die_k - plate_k
+    hottest_k = plate_k + rise_k * (1.0 + DIE_SPREAD_FRAC * np.where(rise_k >= 0.0, most, least))
+    return np.asarray(np.where(counts > 0, hottest_k, die_k))
+
+
+@lru_cache(maxsize=256)
+def _die_spread_range(keys: bytes, counts: bytes) -> tuple[FloatArray, FloatArray]:
+    """Least and largest spread of each satellite's accelerators, (r,): fixed for its life."""
+    key, count = np.frombuffer(keys, np.uint64), np.frombuffer(counts, np.int64)
+    owner = np.repeat(np.arange(count.size), count)
+    index = np.arange(owner.size) - np.repeat(np.cumsum(count) - count, count)
+    spread = _die_spread(derived_keys(key[owner], index))
+    least, most = np.full(count.size, np.inf), np.full(count.size, -np.inf)
+    np.minimum.at(least, owner, spread)
+    np.maximum.at(most, owner, spread)
+    none = count == 0
+    return np.where(none, 0.0, least), np.where(none, 0.0, most)
+
+
+def _die_spread(keys: KeyArray) -> FloatArray:
+    return np.asarray(np.clip(normal(0, "die_spread", keys, 0), -2.0, 2.0))
 
 
 def _throttle_reasons(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from sgp4.api import Satrec
@@ -26,7 +26,7 @@ from twin.geometry import (
     solar_zenith_cosine,
     sun_vector,
 )
-from twin.orbit import Orbits
+from twin.orbit import Motion, Orbits
 from twin.solar_particles import spe_flux_cm2_s
 from twin.space_weather import SpaceWeather, SpaceWeatherNow, space_weather_at
 from twin.state import BoolArray, Environment, FloatArray, IntArray
@@ -61,6 +61,22 @@ class EnvironmentSettings:
         check_number("albedo_frac", self.albedo_frac, 0.0, 1.0)
 
 
+class Moving(Protocol):
+    """Whatever says where n satellites are: twin.orbit.Orbits, or a compiled fleet."""
+
+    def at(self, elapsed_s: float) -> Motion:
+        """Position and velocity (n, 3) at an instant [s after the epoch]."""
+
+    def error_codes(self, elapsed_s: float) -> IntArray:
+        """SGP4 error code of each satellite around an instant, (n,); 0 = propagates."""
+
+    def failed(self, elapsed_s: float) -> BoolArray:
+        """True where a satellite has no valid motion at an instant, (n,)."""
+
+    def __len__(self) -> int:
+        """Number of satellites."""
+
+
 class EnvironmentModel:
     """Environment of n satellites from their mean elements; any instant, in any order."""
 
@@ -70,9 +86,18 @@ class EnvironmentModel:
         epoch_unix_s: float,
         settings: EnvironmentSettings | None = None,
     ) -> None:
-        self._orbits = Orbits(satrecs, epoch_unix_s)
+        self._orbits: Moving = Orbits(satrecs, epoch_unix_s)
         self._epoch_unix_s = epoch_unix_s
         self._settings = settings or EnvironmentSettings()
+
+    @classmethod
+    def along(
+        cls, orbits: Moving, epoch_unix_s: float, settings: EnvironmentSettings | None = None
+    ) -> "EnvironmentModel":
+        """The same for satellites whose motion something else knows."""
+        model = cls([], epoch_unix_s, settings)
+        model._orbits = orbits
+        return model
 
     def at(self, elapsed_s: float) -> Environment:
         """Environment at an instant [s after the epoch], (n,) arrays.

@@ -51,3 +51,13 @@ class DependencyUnavailableError(TwinError):
     """A broker, store or other outside system could not be reached in the time allowed."""
 
     exit_code = 69
+
+
+class NotCompiledError(TwinError):
+    """A scenario asks the compiled ticks for what only the numpy path has."""
+
+    exit_code = 78
+
+    def __init__(self, key: str, reason: str) -> None:
+        self.key, self.reason = key, reason
+        super().__init__(f"{key}: {reason}")

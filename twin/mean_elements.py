@@ -110,3 +110,10 @@ class GeneratedRecords(Sequence[Satrec]):
             number = (self._first_number + row) % 340_000  # the most that an Alpha-5 field holds
             satrec.sgp4init(WGS72, "i", number, epoch_days, 0.0, 0.0, 0.0, *values)
             yield satrec
+
+
+def chosen_records(records: Sequence[Satrec], rows: IntArray) -> Sequence[Satrec]:
+    """Records of these rows; arrays of elements stay arrays."""
+    if isinstance(records, GeneratedRecords):
+        return GeneratedRecords(records.elements.take(rows))
+    return [records[row] for row in rows.tolist()]

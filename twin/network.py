@@ -67,13 +67,17 @@ class Site(NamedTuple):
 
 
 def link_range_m(
-    position_teme_m: FloatArray, neighbour_index: IntArray, params: FleetParams
+    position_teme_m: FloatArray,
+    neighbour_index: IntArray,
+    params: FleetParams,
+    far_teme_m: FloatArray | None = None,
 ) -> FloatArray:
     """Range of each inter-satellite link that is up [m], (n, 4); nan where it is not.
 
     Up: a neighbour exists, the rate is not 0, the range is within the limit and the straight
     line stays 80 km above the mean sphere: |r1 x r2| / d > R + h, unless the nearest point of
     the line to the Earth's centre lies outside the segment. Refraction is neglected.
+    `far_teme_m` (m, 3) is what the neighbours are rows of, by default the satellites themselves.
 
     Validity: straight lines, spherical Earth with 80 km of air.
     Source: closed form: distance of a line from the Earth's centre (Vallado 2013, section 5.3,
@@ -83,7 +87,8 @@ def link_range_m(
     x_m, y_m, z_m = (np.ascontiguousarray(position_teme_m[:, axis]) for axis in range(3))
     far = np.maximum(neighbour_index, 0).T
     here = (x_m, y_m, z_m)
-    delta = tuple(axis_m.take(far) - axis_m for axis_m in here)
+    there = here if far_teme_m is None else tuple(far_teme_m.T)
+    delta = tuple(to_m.take(far) - axis_m for to_m, axis_m in zip(there, here, strict=True))
     square_m2 = delta[0] * delta[0] + delta[1] * delta[1] + delta[2] * delta[2]
     along_m2 = here[0] * delta[0] + here[1] * delta[1] + here[2] * delta[2]
     radius_m2 = x_m * x_m + y_m * y_m + z_m * z_m

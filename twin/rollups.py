@@ -4,7 +4,7 @@ Written by the service with its own batches, never by the database: the numbers 
 every store. The fields are listed once, here; dashboards take their names from FIELDS.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -14,7 +14,7 @@ from twin.channels import BUS_CHANNELS, FLEET_MEASUREMENT, PLANE_MEASUREMENT, TE
 from twin.frames import FieldLayout, encode_rows, row_template
 from twin.latency import link_parts
 from twin.sensors import Snapshot, bus_telemetry
-from twin.state import FloatArray, IntArray
+from twin.state import FleetParams, FloatArray, IntArray
 
 ROLLUP_SHARD: Final = "rollup"
 PENUMBRA_FRAC: Final = 0.999  # in eclipse = any part of the Sun hidden
@@ -112,22 +112,33 @@ LAYOUT: Final = FieldLayout(
 )
 
 
-def encode_rollups(seen: Snapshot, time_ns: int) -> bytes:
-    """Line protocol of one fleet_state row, one plane_state row per plane and one per tenant."""
-    fleet = seen.fleet
-    floats, states = bus_telemetry(np.arange(fleet.count), seen, seq=0)
-    columns = _columns()
+def channel_columns(
+    rows: IntArray, seen: Snapshot, floats: FloatArray, states: IntArray
+) -> dict[str, FloatArray]:
+    """The channels that roll-ups need, (r,) each, from the telemetry of these rows; less PART.
+
+    Nothing but `sat_service` is known of a satellite that is not in service: nan.
+    """
     values = {
         channel: (floats if index >= 0 else states.astype(np.float64))[:, abs(index) - 1]
-        for channel, index in columns.items()
+        for channel, index in _columns().items()
     }
-    values[PART] = _link_parts(seen)
-    absent = ~seen.broken.in_service
+    absent = ~seen.broken.in_service[rows]
     if absent.any():
         for channel in values.keys() - {"sat_service"}:
             values[channel] = np.where(absent, np.nan, values[channel])
+    return values
+
+
+def encode_rollups(seen: Snapshot, time_ns: int) -> bytes:
+    """Line protocol of one fleet_state row, one plane_state row per plane and one per tenant."""
+    fleet = seen.fleet
+    rows = np.arange(fleet.count)
+    values = channel_columns(rows, seen, *bus_telemetry(rows, seen, seq=0))
+    parts = linked_parts(seen.state.link_range_m, fleet.neighbour_index, fleet.params)
+    values[PART] = np.where(seen.broken.in_service, parts, np.nan)
     whole = np.zeros(fleet.count, dtype=np.int64)
-    planes, plane_of = _planes(fleet.planes)
+    planes, plane_of = plane_groups(fleet.planes)
     fleet_head = row_template(FLEET_MEASUREMENT, {"fleet": fleet.name})
     plane_heads = [
         row_template(PLANE_MEASUREMENT, {"fleet": fleet.name, "plane": plane}) for plane in planes
@@ -139,46 +150,63 @@ def encode_rollups(seen: Snapshot, time_ns: int) -> bytes:
     )
 
 
-def _link_parts(seen: Snapshot) -> FloatArray:
+def linked_parts(
+    link_range_m: FloatArray, neighbour_index: IntArray, params: FleetParams
+) -> FloatArray:
     """Number of each satellite's connected part, (n,); nan without laser links."""
-    fleet = seen.fleet
-    linked = (fleet.neighbour_index >= 0).any(axis=1) & (fleet.params.link_rate_bit_s > 0.0)
+    linked = (neighbour_index >= 0).any(axis=1) & (params.link_rate_bit_s > 0.0)
     if not linked.any():
-        return np.full(fleet.count, np.nan)
-    return np.where(linked, link_parts(seen.state.link_range_m, fleet.neighbour_index), np.nan)
+        return np.full(linked.size, np.nan)
+    return np.where(linked, link_parts(link_range_m, neighbour_index), np.nan)
 
 
 TENANT_FIELDS: Final = ("accel_h", "energy_kwh", "util_pct", "queue_s", "goodput_pct", "lost_s")
-_TENANT_LAYOUT: Final = FieldLayout(TENANT_FIELDS, (), np.array([6, 6, 3, 1, 3, 1]))
+TENANT_LAYOUT: Final = FieldLayout(TENANT_FIELDS, (), np.array([6, 6, 3, 1, 3, 1]))
+
+
+def tenant_table(seen: Snapshot, rows: IntArray) -> FloatArray:
+    """What each tenant used of these satellites since the epoch, and how it is served, (k, 6)."""
+    fleet, state = seen.fleet, seen.state
+    accelerators = fleet.params.accel_count[rows].astype(np.float64)
+    offered_s = np.maximum(state.tenant_offered_s[rows].sum(axis=0), 1e-9)
+    table = [
+        state.tenant_accel_s[rows].sum(axis=0) / 3600.0,
+        state.tenant_energy_j[rows].sum(axis=0) / 3.6e6,
+        100.0 * (accelerators @ state.tenant_rate_frac[rows]) / max(float(accelerators.sum()), 1.0),
+        state.tenant_queue_s[rows].sum(axis=0),
+        100.0 * state.tenant_delivered_s[rows].sum(axis=0) / offered_s,
+        state.tenant_lost_s[rows].sum(axis=0),
+    ]
+    return np.column_stack(table)
 
 
 def _tenant_rows(seen: Snapshot, time_ns: int) -> bytes:
-    """One tenant_state row per tenant: what it used since the epoch, and how it is served."""
-    fleet, state = seen.fleet, seen.state
-    accelerators = fleet.params.accel_count.astype(np.float64)
-    offered_s = np.maximum(state.tenant_offered_s.sum(axis=0), 1e-9)
-    table = [
-        state.tenant_accel_s.sum(axis=0) / 3600.0,
-        state.tenant_energy_j.sum(axis=0) / 3.6e6,
-        100.0 * (accelerators @ state.tenant_rate_frac) / max(float(accelerators.sum()), 1.0),
-        state.tenant_queue_s.sum(axis=0),
-        100.0 * state.tenant_delivered_s.sum(axis=0) / offered_s,
-        state.tenant_lost_s.sum(axis=0),
-    ]
+    """One tenant_state row per tenant."""
+    fleet = seen.fleet
+    table = tenant_table(seen, np.arange(fleet.count))
     heads = [
         row_template(TENANT_MEASUREMENT, {"fleet": fleet.name, "tenant": one.name})
         for one in fleet.tenants.tenants
     ]
     no_states = np.zeros((len(heads), 0), dtype=np.int64)
-    return encode_rows(heads, _TENANT_LAYOUT, np.column_stack(table), no_states, time_ns)
+    return encode_rows(heads, TENANT_LAYOUT, table, no_states, time_ns)
+
+
+def rollup_table(
+    values: Mapping[str, FloatArray], group: IntArray, groups_count: int
+) -> FloatArray:
+    """Roll-ups (groups, fields) in the order of FIELDS of satellites' channels (n,) by group."""
+    return np.column_stack(
+        [reduce(values[name], group, groups_count) for name, reduce, _ in FIELDS.values()]
+    )
 
 
 def _rows(
     heads: list[bytes], values: dict[str, FloatArray], group: IntArray, time_ns: int
 ) -> bytes:
-    table = [reduce(values[name], group, len(heads)) for name, reduce, _ in FIELDS.values()]
+    table = rollup_table(values, group, len(heads))
     no_states = np.zeros((len(heads), 0), dtype=np.int64)
-    return encode_rows(heads, LAYOUT, np.column_stack(table), no_states, time_ns)
+    return encode_rows(heads, LAYOUT, table, no_states, time_ns)
 
 
 @lru_cache(maxsize=1)
@@ -194,7 +222,7 @@ def _columns() -> dict[str, int]:
 
 
 @lru_cache(maxsize=4)
-def _planes(planes: tuple[str, ...]) -> tuple[tuple[str, ...], IntArray]:
+def plane_groups(planes: tuple[str, ...]) -> tuple[tuple[str, ...], IntArray]:
     """Plane names in order, and the index of each satellite's plane."""
     names, index = np.unique(np.array(planes), return_inverse=True)
     return tuple(names.tolist()), index.astype(np.int64)

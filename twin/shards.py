@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from twin.reports import Shard
-from twin.state import Fleet, IntArray
+from twin.state import Fleet, FleetParams, IntArray
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,7 @@ def fleet_part(fleet: Fleet, shards: tuple[Shard, ...], index: int, count: int) 
     begin, end = part_bounds(len(shards), index, count)
     mine = shards[begin:end]
     own_rows = np.concatenate([shard.rows for shard in mine])
-    linked = fleet.neighbour_index[own_rows]
-    rows = np.union1d(own_rows, linked[linked >= 0])
-    if fleet.tenant_group_index is not None:
-        # A job is one: whoever simulates a member simulates them all, and gets the same bytes.
-        for group in fleet.tenant_group_index.T:
-            rows = np.union1d(rows, np.flatnonzero(np.isin(group, group[own_rows])))
+    rows = halo_rows(fleet, own_rows)
     first = np.cumsum(fleet.params.accel_count) - fleet.params.accel_count
     part = take_fleet(fleet, rows)
     part_first = np.cumsum(part.params.accel_count) - part.params.accel_count
@@ -70,3 +65,32 @@ def take_fleet(fleet: Fleet, rows: IntArray) -> Fleet:
     chosen["neighbour_index"] = place[fleet.neighbour_index[rows]]
     chosen["params"] = fleet.params.take(rows)
     return replace(fleet, **chosen)
+
+
+def fleet_slice(fleet: Fleet, begin: int, end: int) -> Fleet:
+    """Satellites `begin` up to `end` as views of the arrays: no parameter is copied.
+
+    Links keep the rows of the whole fleet, also to satellites outside the slice.
+    """
+    span = slice(begin, end)
+    cut: dict[str, Any] = {
+        one.name: value[span]
+        for one in fields(Fleet)
+        if isinstance(value := getattr(fleet, one.name), tuple | np.ndarray)
+    }
+    params = {one.name: getattr(fleet.params, one.name)[span] for one in fields(FleetParams)}
+    return replace(fleet, **cut, params=FleetParams(**params))
+
+
+def halo_rows(fleet: Fleet, own_rows: IntArray) -> IntArray:
+    """Own satellites and those that they cannot be simulated without, ascending rows.
+
+    Neighbours that they are linked to, and all members of the tenants' groups they belong to: a
+    job is one, so whoever simulates a member simulates them all, and gets the same bytes.
+    """
+    linked = fleet.neighbour_index[own_rows]
+    rows = np.union1d(own_rows, linked[linked >= 0])
+    if fleet.tenant_group_index is not None:
+        for group in fleet.tenant_group_index.T:
+            rows = np.union1d(rows, np.flatnonzero(np.isin(group, group[own_rows])))
+    return rows

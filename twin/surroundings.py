@@ -7,7 +7,9 @@ from sgp4.api import Satrec
 
 from twin.environment import EnvironmentModel, EnvironmentSettings
 from twin.lunar import LunarEnvironmentModel
+from twin.mean_elements import chosen_records
 from twin.site_presets import LunarSite
+from twin.state import IntArray
 
 Places = Sequence[Satrec] | Sequence[LunarSite]
 
@@ -25,6 +27,13 @@ def surroundings(
             tuple(places), epoch_unix_s, settings.solar_constant_w_m2, settings.space_weather
         )
     return EnvironmentModel(places, epoch_unix_s, settings)
+
+
+def chosen_places(places: Places, rows: IntArray) -> Places:
+    """Records or sites of these rows; arrays of elements stay arrays."""
+    if _on_moon(places):
+        return [places[row] for row in rows.tolist()]
+    return chosen_records(places, rows)
 
 
 def _on_moon(places: Places) -> TypeGuard[Sequence[LunarSite]]:

@@ -9,6 +9,7 @@ from sgp4.api import Satrec
 from twin.clock import julian_date
 from twin.compiled.classes import Classes, classes_of
 from twin.compiled.propagate import is_near_earth
+from twin.errors import NotCompiledError
 from twin.mean_elements import GeneratedRecords, MeanElements
 from twin.state import Fleet, FloatArray, KeyArray
 
@@ -24,15 +25,27 @@ class Roster:
 
 
 def roster(fleet: Fleet, satrecs: Sequence[Satrec], epoch_unix_s: float) -> Roster:
-    """The roster of a built fleet. Raises ValueError for tenants, which kernels do not have."""
+    """The roster of a built fleet. Raises NotCompiledError for tenants and for deep space."""
     if fleet.tenants.count:
-        raise ValueError("tenants are not in the compiled tick")
+        raise NotCompiledError("tenants", "tenants are served in the numpy path only")
     elements = elements_of(satrecs, epoch_unix_s)
     return Roster(classes_of(fleet.params), fleet.satellite_key, fleet.vendors, elements)
 
 
 def elements_of(satrecs: Sequence[Satrec], epoch_unix_s: float) -> FloatArray:
-    """Elements (8, n) of SGP4 records, see propagate.ELEMENTS. Raises ValueError for deep space."""
+    """Elements (8, n) of SGP4 records, see propagate.ELEMENTS.
+
+    Raises NotCompiledError for deep space.
+    """
+    elements = element_rows(satrecs, epoch_unix_s)
+    if not is_near_earth(elements).all():
+        message = "a period of 225 minutes or more: deep-space SGP4 is not compiled"
+        raise NotCompiledError("fleet", message)
+    return elements
+
+
+def element_rows(satrecs: Sequence[Satrec], epoch_unix_s: float) -> FloatArray:
+    """The same, deep space or not."""
     if isinstance(satrecs, GeneratedRecords):
         return _elements_of_arrays(satrecs.elements, epoch_unix_s)
     whole, part = julian_date(epoch_unix_s)
@@ -49,8 +62,7 @@ def elements_of(satrecs: Sequence[Satrec], epoch_unix_s: float) -> FloatArray:
         )
         for one in satrecs
     ]
-    elements = np.ascontiguousarray(np.array(rows, dtype=np.float64).reshape(-1, 8).T)
-    return _near_earth(elements)
+    return np.ascontiguousarray(np.array(rows, dtype=np.float64).reshape(-1, 8).T)
 
 
 def _elements_of_arrays(made: MeanElements, epoch_unix_s: float) -> FloatArray:
@@ -66,10 +78,4 @@ def _elements_of_arrays(made: MeanElements, epoch_unix_s: float) -> FloatArray:
         none,
         age_min,
     )
-    return _near_earth(np.stack(columns))
-
-
-def _near_earth(elements: FloatArray) -> FloatArray:
-    if not is_near_earth(elements).all():
-        raise ValueError("a satellite with a period of 225 minutes or more needs deep-space SGP4")
-    return elements
+    return np.stack(columns)
