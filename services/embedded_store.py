@@ -17,6 +17,7 @@ import numpy as np
 import orjson
 from aiohttp import web
 
+from services.embedded_rows import STORED_AT, TAGS, NewestTimes, Row, read_rows_of
 from services.health import Health
 from services.http_site import Site, asks_for, welcome
 from services.line_protocol import LineProtocolError, read_rows
@@ -29,8 +30,6 @@ from twin.channels import BUS_MEASUREMENT, by_name
 LOG = logging.getLogger(__name__)
 MAXIMUM_BODY_BYTES = 32 * 1024 * 1024
 PRUNE_EVERY_S = 60.0
-STORED_AT = "stored_at_s"
-TAGS = frozenset({"fleet", "plane", "sat", "accel", "shard", "service", "instance"})
 
 
 class Database:
@@ -43,6 +42,7 @@ class Database:
         self._connection = duckdb.connect(str(path) if path else ":memory:")
         self._connection.execute("SET threads TO 1")
         self._columns = self._columns_in_file()
+        self._newest = NewestTimes(self._connection)
 
     def _columns_in_file(self) -> dict[str, set[str]]:
         """Columns of each table, as the file has them."""
@@ -73,6 +73,7 @@ class Database:
     ) -> int:
         table = table | {STORED_AT: np.full(len(table["time"]), int(self._now_s()))}
         self._make_room(measurement, table)
+        self._newest.make_way(measurement, table, self._columns[measurement])
         names = ",".join(_name(column) for column in table)
         cells = ",".join(f"rows.{_name(column)}" for column in table)
         rows = table
@@ -129,6 +130,14 @@ class Database:
         )
         return dict(rows.fetchall())
 
+    def rows(
+        self, measurement: str, fleet: str, start_ns: int, stop_ns: int, field: str
+    ) -> list[Row]:
+        """Tags, time and values of a fleet's rows; with a field only that one."""
+        known = self._columns.get(measurement, set())
+        cursor = self._connection.cursor()
+        return read_rows_of(cursor, known, measurement, [fleet, start_ns, stop_ns], field)
+
     def prune(self, retention_s: float) -> None:
         """Delete rows that were stored longer ago than `retention_s`.
 
@@ -183,13 +192,14 @@ class StoreServer:
         watch_store(self.metrics, self)
 
     def application(self) -> web.Application:
-        """Routes: POST /write; GET /series, /frames, /healthz, /readyz, /startupz, /metrics."""
+        """Routes: POST /write; GET /series, /frames, /rows, and those of health."""
         app = web.Application(
             client_max_size=MAXIMUM_BODY_BYTES, middlewares=[welcome, asks_for(self._token)]
         )
         app.router.add_post("/write", self._write)
         app.router.add_get("/series", self._series)
         app.router.add_get("/frames", self._frames)
+        app.router.add_get("/rows", self._rows)
         app.router.add_get("/healthz", self._health)
         Health(lambda: {"file": True}, self.metrics).add_to(app, healthz=False)
         return app
@@ -234,6 +244,20 @@ class StoreServer:
             ask["fleet"],
             int(ask["start_ns"]),
             int(ask["stop_ns"]),
+        )
+        return web.Response(body=orjson.dumps(answer), content_type="application/json")
+
+    async def _rows(self, request: web.Request) -> web.Response:
+        self.queries_count += 1
+        ask = request.query
+        answer = await asyncio.get_running_loop().run_in_executor(
+            self._reader,
+            self._database.rows,
+            ask["measurement"],
+            ask["fleet"],
+            int(ask["start_ns"]),
+            int(ask["stop_ns"]),
+            ask["field"],
         )
         return web.Response(body=orjson.dumps(answer), content_type="application/json")
 

@@ -193,13 +193,17 @@ class Simulator:
             while self.outbox.is_full:
                 self.changed.clear()
                 await self.changed.wait()
-            self._obey_again()
-            if self.tick:
-                self._advance()
-            self._report()
-            self.tick += 1
-            self.counts.ticks = self.tick
+            self.turn()
         self.done.set()
+
+    def turn(self) -> None:
+        """One tick and its reports, without waiting for anything."""
+        self._obey_again()
+        if self.tick:
+            self._advance()
+        self._report()
+        self.tick += 1
+        self.counts.ticks = self.tick
 
     def _advance(self) -> None:
         elapsed_s = self.tick * self.step_s

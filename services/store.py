@@ -213,7 +213,11 @@ class EmbeddedStore(_HttpStore):
 
     async def prepare(self) -> None:
         """Nothing to make; only ask whether it is there."""
-        await self._call("GET", "/healthz", {})
+        await self.ask("/healthz", {})
+
+    async def ask(self, path: str, question: dict[str, str]) -> bytes:
+        """The store's answer as JSON. Raises StoreUnavailableError or RejectedRowsError."""
+        return await self._call("GET", path, question)
 
     async def write(self, lines: bytes) -> None:
         """Write rows of line protocol with nanosecond stamps."""

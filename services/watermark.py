@@ -159,6 +159,13 @@ class Outbox:
         for lane in self._lanes.values():
             yield from lane.batches.values()
 
+    def take(self) -> list[Owed]:
+        """Everything that is owed, which is then owed no more."""
+        taken = list(self)
+        self._lanes.clear()
+        self.bytes_count = self.frames_count = 0
+        return taken
+
     def newest(self) -> dict[str, int]:
         """The last batch of each shard that is owed now."""
         lanes = self._lanes.items()
