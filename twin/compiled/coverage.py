@@ -48,9 +48,17 @@ def check_on_orbit(places: Places) -> None:
 
 
 def check_weather(settings: EnvironmentSettings) -> None:
-    """Raises NotCompiledError for space weather that kernels do not have."""
-    weather = settings.space_weather
-    if weather.events or weather.solar_cycle != "min":
-        raise NotCompiledError(
-            "environment.space_weather", "a quiet Sun at its minimum is all that is compiled"
-        )
+    """Raises NotCompiledError for space weather that kernels do not have.
+
+    Storms thin or thicken the air, which no part of the plant feels: they are covered unless they
+    move cutoffs.
+    """
+    weather, key = settings.space_weather, "environment.space_weather"
+    kinds = {one.kind for one in weather.events}
+    if weather.solar_cycle != "min":
+        raise NotCompiledError(f"{key}.solar_cycle", "belts at solar maximum are not compiled")
+    if "spe" in kinds:
+        raise NotCompiledError(f"{key}.events", "solar particle events are not compiled")
+    if "storm" in kinds and weather.lowers_cutoff:
+        message = "storms that lower the cutoff are not compiled"
+        raise NotCompiledError(f"{key}.cutoff_lowering", message)

@@ -170,6 +170,10 @@ class HeldFleet:
         counts = [*range(r.COUNT, r.COUNT + _KINDS), r.CECC_COUNT]
         return np.array([self._s[row, at].sum() for row in counts], dtype=np.int64)
 
+    def loaded_links(self) -> tuple[int, FloatArray]:
+        """The tick whose state was loaded, and link_acquire_s (n, 4) in it."""
+        return self._begun_tick, np.array(self._kept["link_acquire_s"][self._place])
+
     def _exposed_at(self, tick: IntArray | int) -> Any:
         """Time since the epoch during which accelerators could fail [s]."""
         return self._begun_s + (tick - self._begun_tick) * self.step_s

@@ -7,6 +7,7 @@ import numpy as np
 from sgp4.api import Satrec
 
 from twin.compiled.coverage import check_on_orbit
+from twin.compiled.links import link_acquire_s, with_links
 from twin.compiled.opening import CHUNK_COUNT, CompiledMotion, opened
 from twin.environment import EnvironmentModel, EnvironmentSettings
 from twin.offline import Part, View
@@ -59,13 +60,14 @@ class CompiledRun:
         """Own satellites, a chunk at a time."""
         engine, begin, end = self._engine, self._part.begin, self._part.end
         elapsed_s = self.tick * engine.step_s
+        acquire_s = link_acquire_s(engine, self._part.fleet)
         for first in range(begin, end, CHUNK_COUNT):
             rows = np.arange(first, min(first + CHUNK_COUNT, end))
             motion = CompiledMotion(engine, rows)
             model = EnvironmentModel.along(motion, self._epoch_unix_s, self._settings)
             environment = model.at(elapsed_s)
             fleet = fleet_slice(self._part.fleet, first, first + rows.size)
-            state = engine.state(fleet, environment, rows)
+            state = with_links(engine.state(fleet, environment, rows), acquire_s[rows])
             seen = snapshot(fleet, state, environment, engine.seed, self.tick)
             yield View(seen, np.arange(rows.size), first - begin)
 
