@@ -29,8 +29,8 @@ faults:
 """
 
 
-def test_the_catalogue_has_every_row_of_the_survey() -> None:
-    sizes = {"R": 8, "T": 8, "P": 6, "A": 2, "N": 3, "D": 4, "W": 2, "O": 4}
+def test_the_catalogue_has_every_row_of_the_survey_and_docking() -> None:
+    sizes = {"R": 8, "T": 8, "P": 6, "A": 2, "N": 3, "D": 4, "W": 2, "O": 5}
     expected = [f"{letter}{n + 1}" for letter, size in sizes.items() for n in range(size)]
     assert list(fault_kinds()) == expected
 
