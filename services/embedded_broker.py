@@ -121,13 +121,19 @@ def nats_conf(directory: Path, port: int, client_port: int, passwords: Mapping[s
     )
 
 
-def _nats_permissions(user: BrokerUser) -> dict[str, list[str]]:
-    """Rights as NATS subjects; `$MQTT.sub` is how its MQTT delivers at QoS 1."""
+def _nats_permissions(user: BrokerUser) -> dict[str, dict[str, list[str]]]:
+    """Rights as NATS subjects; `$MQTT.sub` is how its MQTT delivers at QoS 1.
+
+    To NATS an empty list of what is allowed means everything, so nothing is said as a denial.
+    """
     publish, subscribe = (
         [_subject(name) for name in names if not name.startswith("$")]
         for names in (user.writes, user.reads)
     )
-    return {"publish": publish, "subscribe": [*subscribe, "$MQTT.sub.>"]}
+    return {
+        "publish": {"allow": publish} if publish else {"deny": [">"]},
+        "subscribe": {"allow": [*subscribe, "$MQTT.sub.>"]},
+    }
 
 
 def _subject(mqtt_filter: str) -> str:
