@@ -43,8 +43,8 @@ def simulator(
     """
     topics = Topics(fleet)
     writes = [topics.telemetry(shard) for shard in shards]
-    writes += [topics.state(), topics.event(), topics.service(name)]
-    reads = [topics.command(), *(topics.watermark(shard) for shard in shards)]
+    writes += [topics.state(), topics.event(), topics.part(), topics.service(name)]
+    reads = [topics.command(), topics.part(), *(topics.watermark(shard) for shard in shards)]
     return BrokerUser(name, "simulator, gateway of its shards", tuple(writes), tuple(reads))
 
 

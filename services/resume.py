@@ -10,7 +10,8 @@ import logging
 from pathlib import Path
 
 from services.checkpoint_files import FOLDER, write_whole
-from services.simulator import Plan, Simulator
+from services.plan import Plan
+from services.simulator import Simulator
 from twin.checkpoint import CheckpointError, from_bytes, to_bytes
 
 LOG = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ import typer
 from sgp4.api import Satrec
 
 from services.arguments import parse_epoch
+from services.plan import Plan
 from services.scenario_files import find_scenario, read_text
 from services.settings import Settings
-from services.simulator import Plan
 from twin.errors import ConfigurationError, Problem
 from twin.reports import plan_shards
 from twin.scenario import FleetBuild, Scenario, build_fleet, load_scenario

@@ -12,6 +12,7 @@ from services.command_log import CommandLog
 from services.control import Control
 from services.metrics import Metrics
 from services.mqtt import Connection, ServiceState, keep_connected
+from services.plan import Plan
 from services.resume import (
     CHECKPOINT_EVERY_S,
     checkpoint_path,
@@ -20,7 +21,7 @@ from services.resume import (
 )
 from services.service_metrics import watch_simulator
 from services.settings import Settings
-from services.simulator import Plan, Simulator
+from services.simulator import Simulator
 from services.telemetry import observed, ops_store
 from services.watermark import Owed
 from services.world import REAL_WORLD, World
@@ -112,10 +113,10 @@ async def _until_over(
 async def _drain(simulator: Simulator, patience_s: float) -> None:
     """Wait until nothing is owed, as long as the store takes something every `patience_s`."""
     try:
-        while simulator.outbox.bytes_count:
+        while any(simulator.owes):
             async with asyncio.timeout(patience_s):
-                before = simulator.outbox.bytes_count
-                while simulator.outbox.bytes_count == before:
+                before = simulator.owes
+                while simulator.owes == before:
                     simulator.changed.clear()
                     await simulator.changed.wait()
     except TimeoutError:
@@ -146,7 +147,11 @@ async def _farewell(
 
 
 async def _hear(simulator: Simulator, connection: Connection) -> None:
-    await connection.subscribe(simulator.topics.watermark(), simulator.topics.command())
+    wanted = [simulator.topics.watermark(), simulator.topics.command()]
+    index, count = simulator.plan.part
+    if count > 1 and index == 0:
+        wanted.append(simulator.topics.part())
+    await connection.subscribe(*wanted)
     async for message in connection.messages():
         event = simulator.on_message(message)
         if event is not None:

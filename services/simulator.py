@@ -5,7 +5,6 @@ simulation waits: time falls behind, nothing is dropped. The way over MQTT is `s
 """
 
 import asyncio
-import hashlib
 import logging
 import math
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,8 @@ from services.commands import CommandRefusedError, read_command
 from services.mqtt import Message
 from services.orders import Orders
 from services.pace import SYSTEM_CLOCK, Clock, Pace
+from services.plan import Counts, Plan
+from services.rollup_parts import Assembler, PartError, RollupPart, part_bytes, read_part
 from services.topics import Topics, parse
 from services.watermark import Outbox, Owed
 from twin.checkpoint import Checkpoint, CheckpointError, checkpoint_of, taken
@@ -26,9 +27,13 @@ from twin.faults import FaultPlan, plan_faults
 from twin.frames import FRAME_VERSION, FrameHeader, batch
 from twin.playback import Recorders
 from twin.reports import Shard, encode_report, plan_shards, reporting
-from twin.rollups import ROLLUP_SHARD, encode_rollups
-from twin.scenario import FleetBuild, Scenario
-from twin.sensors import snapshot
+from twin.rollups import (
+    ROLLUP_SHARD,
+    encode_rollup_columns,
+    encode_rollups,
+    rollup_columns,
+)
+from twin.sensors import Snapshot, snapshot
 from twin.shards import fleet_part
 from twin.state import IntArray
 from twin.step import initial_state, step
@@ -38,46 +43,6 @@ from twin.upsets import accelerator_rows
 LOG = logging.getLogger(__name__)
 OUTBOX_BYTES = 256 * 1024 * 1024
 ROLLUP_EVERY_S = 10.0
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to run: the fleet at its epoch, how fast, how long."""
-
-    scenario: Scenario
-    build: FleetBuild
-    epoch_unix_s: float
-    rate: float = 1.0
-    duration_s: float = math.inf  # simulated seconds
-    started_at_s: float | None = None  # wall clock at which the epoch is due; None = at once
-    part: tuple[int, int] = (0, 1)  # this process's part (from 0) of how many
-
-    @property
-    def run_id(self) -> str:
-        """Names (scenario, seed, epoch): the same run has the same name wherever it runs."""
-        text = f"{self.scenario.digest} {self.scenario.seed} {self.epoch_unix_s!r}"
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-    @property
-    def part_name(self) -> str:
-        """`-0of2` for the first of two processes, nothing for one that has the whole fleet."""
-        index, count = self.part
-        return f"-{index}of{count}" if count > 1 else ""
-
-
-@dataclass
-class Counts:
-    """What the simulator has done so far."""
-
-    ticks: int = 0
-    frames_published: int = 0
-    frames_late: int = 0
-    frames_stored: int = 0
-    rows_published: int = 0
-    resent: int = 0
-    unheard: int = 0  # acknowledged by the broker while no ingester subscribed: still owed
-    commands: int = 0
-    commands_refused: int = 0
 
 
 @dataclass
@@ -109,6 +74,7 @@ class Simulator:
         playback = self.plan.scenario.playback
         self.recorders = Recorders(self.plan.build.fleet.count) if playback else None
         self.topics = Topics(self.fleet.name)
+        self.rollup_parts = Assembler(self.plan.part[1])
         self.tick = 0
         self.pace = Pace(self.plan.rate, self.clock.unix_s(), self.clock)
         self.changed = asyncio.Event()
@@ -146,8 +112,9 @@ class Simulator:
 
     def checkpoint(self) -> Checkpoint | None:
         """The whole state after the last tick: satellites, their recorders, commands obeyed."""
-        if not self.tick:
-            return None
+        last = (self.tick - 1) // self.rollup_ticks
+        if not self.tick or self.rollup_parts.owes_until(last):
+            return None  # a roll-up that lacks a part is in no outbox yet
         held = () if self.recorders is None else self.recorders.saved(self.fleet.count)
         extra = {"lost_frac": self.lost.astype(np.float64)}
         run, fleet, notes = self.plan.run_id, self.fleet, notes_of(self.orders.obeyed)
@@ -159,6 +126,7 @@ class Simulator:
         if found.run_id != self.plan.run_id:
             raise CheckpointError(f"checkpoint of run {found.run_id}, this is {self.plan.run_id}")
         self.state, self.tick = found.state, found.tick + 1
+        self.rollup_parts.settle((self.tick - 1) // self.rollup_ticks)
         self.counts.ticks = self.tick
         if self.recorders is not None:
             self.recorders.restore(found.held)
@@ -241,13 +209,48 @@ class Simulator:
         for shard in self.shards:
             if shard.is_due(self.tick) and (present := reporting(shard, seen)).rows.size:
                 self._send_report(present, encode_report(present, seen, self.time_ns))
-        every_ticks = max(1, round(ROLLUP_EVERY_S / self.step_s))
-        # A roll-up is of the whole fleet: a process with a part of it cannot make one.
-        if self.tick % every_ticks == 0 and self.plan.part[1] == 1:
-            body = encode_rollups(seen, self.time_ns)
-            self._put(ROLLUP_SHARD, self.tick // every_ticks, 0, body)
+        if self.tick % self.rollup_ticks == 0:
+            self._roll_up(seen, self.tick // self.rollup_ticks)
         self._note_changed_states()
         self.changed.set()
+
+    @property
+    def rollup_ticks(self) -> int:
+        """Ticks from one roll-up to the next."""
+        return max(1, round(ROLLUP_EVERY_S / self.step_s))
+
+    def _roll_up(self, seen: Snapshot, seq: int) -> None:
+        """The roll-up of the whole fleet, or what this process gives to it."""
+        index, count = self.plan.part
+        if count == 1:
+            self._put(ROLLUP_SHARD, seq, 0, encode_rollups(seen, self.time_ns))
+            return
+        columns = rollup_columns(seen, np.flatnonzero(self.own))
+        part = RollupPart(self.plan.run_id, seq, index, columns)
+        if index == 0:
+            self._combine(part)
+        else:
+            self.outbox.add(Owed(ROLLUP_SHARD, seq, 0, part_bytes(part)))
+
+    def _combine(self, part: RollupPart) -> None:
+        """One more part; whole roll-ups go out in order."""
+        for seq, columns in self.rollup_parts.add(part):
+            t_ns = self.epoch_ns + round(seq * self.rollup_ticks * self.step_s * 1e9)
+            body = encode_rollup_columns(self.plan.build.fleet, columns, t_ns)
+            self._put(ROLLUP_SHARD, seq, 0, body, t_ns=t_ns)
+        self.changed.set()
+
+    def topic(self, owed: Owed) -> str:
+        """Where a batch goes: the ingester, or the first process for parts of roll-ups."""
+        index, _ = self.plan.part
+        if index and owed.shard == ROLLUP_SHARD:
+            return self.topics.part(str(index))
+        return self.topics.telemetry(owed.shard)
+
+    @property
+    def owes(self) -> tuple[int, int]:
+        """Bytes not known to be stored, and roll-ups that wait for other processes' parts."""
+        return self.outbox.bytes_count, self.rollup_parts.waiting_count
 
     def _send_report(self, shard: Shard, body: bytes) -> None:
         """One shard's batch; with playback, less what waits on board and plus what waited."""
@@ -260,7 +263,15 @@ class Simulator:
         sent = self.recorders.transmit(shard, seq, body, contact, accel_count)
         self._put(shard.name, seq, sent.frames, sent.body, sent.late)
 
-    def _put(self, shard: str, seq: int, frames: int, body: bytes, late: int = 0) -> None:
+    def _put(
+        self,
+        shard: str,
+        seq: int,
+        frames: int,
+        body: bytes,
+        late: int = 0,
+        t_ns: int | None = None,
+    ) -> None:
         header = FrameHeader(
             v=FRAME_VERSION,
             fleet=self.fleet.name,
@@ -268,7 +279,7 @@ class Simulator:
             shard=shard,
             seq=seq,
             base=self.outbox.base(shard, seq),
-            t_ns=self.time_ns,
+            t_ns=self.time_ns if t_ns is None else t_ns,
             frames=frames,
             lines=0,
             crc32=0,
@@ -310,12 +321,26 @@ class Simulator:
             mark = orjson.loads(message.payload)
             if mark.get("run") == self.plan.run_id:
                 self.counts.frames_stored += self.outbox.release(address.leaf, mark["seq"])
+                if address.leaf == ROLLUP_SHARD:
+                    self.rollup_parts.settle(mark["seq"])
                 self.changed.set()
+            return None
+        if address.lane == "part":
+            self._hear_part(message.payload)
             return None
         if message.retained:
             return None  # a command is an act, not a state: an old one is not carried out again
         answer = self._obey(address.leaf, message.payload)
         return answer if self.orders.answers(address.leaf) else None
+
+    def _hear_part(self, payload: bytes) -> None:
+        try:
+            part = read_part(payload)
+        except PartError as error:
+            LOG.warning("%s", error)
+            return
+        if part.run == self.plan.run_id and part.index:
+            self._combine(part)
 
     def _obey(self, target: str, payload: bytes) -> bytes:
         """Carry out a command on the physics and say what was done."""

@@ -5,6 +5,7 @@ fleet/v1/<fleet>/state/<sat>      retained last-known state of one satellite, on
 fleet/v1/<fleet>/cmd/<target>     commands: a satellite id, a plane or `all`
 fleet/v1/<fleet>/event            what was done and what happened
 fleet/v1/<fleet>/wm/<shard>       retained: stored without a gap up to this sequence number
+fleet/v1/<fleet>/part/<k>         what process k of a run in parts gives to the roll-ups
 fleet/v1/<fleet>/service/<name>   retained: a service is online, draining or offline (last will)
 """
 
@@ -42,6 +43,10 @@ class Topics:
         """Stored-up-to marks of one shard."""
         return f"{ROOT}/{self.fleet}/wm/{shard}"
 
+    def part(self, index: str = "+") -> str:
+        """Parts of roll-ups of one process."""
+        return f"{ROOT}/{self.fleet}/part/{index}"
+
     def service(self, name: str = "+") -> str:
         """State of one service."""
         return f"{ROOT}/{self.fleet}/service/{name}"
@@ -52,7 +57,7 @@ class Address:
     """A received topic in parts."""
 
     fleet: str
-    lane: str  # tlm, state, cmd, event, wm, service
+    lane: str  # tlm, state, cmd, event, wm, part, service
     leaf: str  # shard, satellite, target or service; empty for event
 
 

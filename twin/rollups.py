@@ -14,7 +14,7 @@ from twin.channels import BUS_CHANNELS, FLEET_MEASUREMENT, PLANE_MEASUREMENT, TE
 from twin.frames import FieldLayout, encode_rows, row_template
 from twin.latency import link_parts
 from twin.sensors import Snapshot, bus_telemetry
-from twin.state import FleetParams, FloatArray, IntArray
+from twin.state import Fleet, FleetParams, FloatArray, IntArray
 
 ROLLUP_SHARD: Final = "rollup"
 PENUMBRA_FRAC: Final = 0.999  # in eclipse = any part of the Sun hidden
@@ -130,13 +130,29 @@ def channel_columns(
     return values
 
 
+Columns = dict[str, FloatArray]
+"""What roll-ups are made of: one row per satellite, (n,) or (n, k) by name."""
+
+
 def encode_rollups(seen: Snapshot, time_ns: int) -> bytes:
     """Line protocol of one fleet_state row, one plane_state row per plane and one per tenant."""
-    fleet = seen.fleet
-    rows = np.arange(fleet.count)
-    values = channel_columns(rows, seen, *bus_telemetry(rows, seen, seq=0))
-    parts = linked_parts(seen.state.link_range_m, fleet.neighbour_index, fleet.params)
-    values[PART] = np.where(seen.broken.in_service, parts, np.nan)
+    columns = rollup_columns(seen, np.arange(seen.fleet.count))
+    return encode_rollup_columns(seen.fleet, columns, time_ns)
+
+
+def rollup_columns(seen: Snapshot, rows: IntArray) -> Columns:
+    """What these satellites give to the roll-ups, (r, ...); a row depends on no other row."""
+    columns = channel_columns(rows, seen, *bus_telemetry(rows, seen, seq=0))
+    columns[_ABSENT] = (~seen.broken.in_service[rows]).astype(np.float64)
+    columns[_RANGES] = seen.state.link_range_m[rows]
+    return columns | _tenant_columns(seen, rows)
+
+
+def encode_rollup_columns(fleet: Fleet, columns: Columns, time_ns: int) -> bytes:
+    """Line protocol of the roll-ups from the columns of all satellites of a fleet, in its order."""
+    values = {name: columns[name] for name in _columns()}
+    parts = linked_parts(columns[_RANGES], fleet.neighbour_index, fleet.params)
+    values[PART] = np.where(columns[_ABSENT] > 0.0, np.nan, parts)
     whole = np.zeros(fleet.count, dtype=np.int64)
     planes, plane_of = plane_groups(fleet.planes)
     fleet_head = row_template(FLEET_MEASUREMENT, {"fleet": fleet.name})
@@ -146,8 +162,21 @@ def encode_rollups(seen: Snapshot, time_ns: int) -> bytes:
     return (
         _rows([fleet_head], values, whole, time_ns)
         + _rows(plane_heads, values, plane_of, time_ns)
-        + _tenant_rows(seen, time_ns)
+        + _tenant_rows(fleet, columns, time_ns)
     )
+
+
+_ABSENT: Final = "absent"
+_RANGES: Final = "link_range_m"
+_TENANT_COLUMNS: Final = (
+    "tenant_accel_s",
+    "tenant_energy_j",
+    "tenant_rate_frac",
+    "tenant_queue_s",
+    "tenant_delivered_s",
+    "tenant_offered_s",
+    "tenant_lost_s",
+)
 
 
 def linked_parts(
@@ -166,24 +195,31 @@ TENANT_LAYOUT: Final = FieldLayout(TENANT_FIELDS, (), np.array([6, 6, 3, 1, 3, 1
 
 def tenant_table(seen: Snapshot, rows: IntArray) -> FloatArray:
     """What each tenant used of these satellites since the epoch, and how it is served, (k, 6)."""
-    fleet, state = seen.fleet, seen.state
-    accelerators = fleet.params.accel_count[rows].astype(np.float64)
-    offered_s = np.maximum(state.tenant_offered_s[rows].sum(axis=0), 1e-9)
+    return _tenant_table(seen.fleet.params.accel_count[rows], _tenant_columns(seen, rows))
+
+
+def _tenant_columns(seen: Snapshot, rows: IntArray) -> Columns:
+    return {name: getattr(seen.state, name)[rows] for name in _TENANT_COLUMNS}
+
+
+def _tenant_table(accel_count: IntArray, columns: Columns) -> FloatArray:
+    accelerators = accel_count.astype(np.float64)
+    offered_s = np.maximum(columns["tenant_offered_s"].sum(axis=0), 1e-9)
+    busy_count = accelerators @ columns["tenant_rate_frac"]
     table = [
-        state.tenant_accel_s[rows].sum(axis=0) / 3600.0,
-        state.tenant_energy_j[rows].sum(axis=0) / 3.6e6,
-        100.0 * (accelerators @ state.tenant_rate_frac[rows]) / max(float(accelerators.sum()), 1.0),
-        state.tenant_queue_s[rows].sum(axis=0),
-        100.0 * state.tenant_delivered_s[rows].sum(axis=0) / offered_s,
-        state.tenant_lost_s[rows].sum(axis=0),
+        columns["tenant_accel_s"].sum(axis=0) / 3600.0,
+        columns["tenant_energy_j"].sum(axis=0) / 3.6e6,
+        100.0 * busy_count / max(float(accelerators.sum()), 1.0),
+        columns["tenant_queue_s"].sum(axis=0),
+        100.0 * columns["tenant_delivered_s"].sum(axis=0) / offered_s,
+        columns["tenant_lost_s"].sum(axis=0),
     ]
     return np.column_stack(table)
 
 
-def _tenant_rows(seen: Snapshot, time_ns: int) -> bytes:
+def _tenant_rows(fleet: Fleet, columns: Columns, time_ns: int) -> bytes:
     """One tenant_state row per tenant."""
-    fleet = seen.fleet
-    table = tenant_table(seen, np.arange(fleet.count))
+    table = _tenant_table(fleet.params.accel_count, columns)
     heads = [
         row_template(TENANT_MEASUREMENT, {"fleet": fleet.name, "tenant": one.name})
         for one in fleet.tenants.tenants

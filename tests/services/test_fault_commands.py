@@ -3,7 +3,8 @@
 import orjson
 import pytest
 
-from services.simulator import Plan, Simulator
+from services.plan import Plan
+from services.simulator import Simulator
 from twin.scenario import build_fleet, load_scenario
 
 TEXT = """

@@ -10,8 +10,9 @@ import pytest
 from services.dead_letters import DeadLetters
 from services.ingest import Ingester
 from services.mqtt import Message
+from services.plan import Plan
 from services.scenario_files import read_text
-from services.simulator import Plan, Simulator
+from services.simulator import Simulator
 from twin.frames import open_batch
 from twin.playback import Recorders, Transmission
 from twin.reports import Shard, plan_shards

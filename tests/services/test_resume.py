@@ -11,6 +11,7 @@ import typer
 from services.arguments import parse_shard
 from services.checkpoint_files import forget_checkpoints, write_whole
 from services.command_log import CommandLog, Obeyed
+from services.mqtt import Message
 from services.resume import checkpoint_path, resume_from
 from services.runs import OpenedScenario, open_scenario, plan_simulation
 from services.settings import Settings
@@ -18,6 +19,7 @@ from services.simulator import Simulator
 from services.watermark import Outbox, Owed
 from twin.checkpoint import from_bytes, to_bytes
 from twin.errors import ConfigurationError
+from twin.frames import open_batch
 from twin.rollups import ROLLUP_SHARD
 
 SETTINGS = Settings(scenario="suncatcher-81", epoch="2026-10-01T00:00:00Z")
@@ -311,6 +313,77 @@ def test_reports_on_board_survive_a_restart(tmp_path: Path) -> None:
     assert (again.recorders.held_count, again.recorders.dropped_count) == (held, 3)
     run_ticks(again, 50)
     assert batches(again) == expected
+
+
+def rollups(one: Simulator) -> dict[int, bytes]:
+    """Bodies of the roll-ups by number."""
+    owed = one.outbox.due(0.0, 1.0)
+    return {o.seq: open_batch(o.payload)[1] for o in owed if o.shard == ROLLUP_SHARD}
+
+
+def parts_of(one: Simulator) -> list[Message]:
+    """What a process that is not the first owes to the roll-ups, as the first one hears it."""
+    owed = [o for o in one.outbox.due(0.0, 1.0) if o.shard == ROLLUP_SHARD]
+    return [
+        Message(topic=one.topic(o), payload=o.payload, retained=False, acknowledge=lambda: None)
+        for o in owed
+    ]
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_rollups_of_parts_are_those_of_the_whole(broken_run: OpenedScenario, count: int) -> None:
+    def started(part: tuple[int, int]) -> Simulator:
+        return Simulator(plan_simulation(broken_run, np.inf, None, None, part))
+
+    whole = commanded(started((0, 1)), 21)
+    expected = rollups(whole)
+    assert sorted(expected) == [0, 1, 2]
+    first, *others = [commanded(started((k, count)), 21) for k in range(count)]
+    assert rollups(first) == {}
+    assert first.owes[1] == 3
+    assert first.checkpoint() is None  # nothing may be forgotten that no outbox holds
+    messages = [message for one in others for message in reversed(parts_of(one))]
+    for message in [*messages, *messages]:  # out of order, and again
+        assert message.topic.split("/")[3] == "part"
+        first.on_message(message)
+    assert rollups(first) == expected
+    assert first.owes[1] == 0
+    assert first.checkpoint() is not None
+    times = [open_batch(o.payload)[0].t_ns for o in first.outbox.due(0.0, 1.0) if o.seq == 1]
+    assert first.epoch_ns + 10_000_000_000 in times
+    mark = orjson.dumps({"run": whole.plan.run_id, "seq": 1})
+    heard = Message(first.topics.watermark(ROLLUP_SHARD), mark, True, lambda: None)
+    others[0].on_message(heard)
+    assert [orjson.loads(m.payload.partition(b"\n")[0])["seq"] for m in parts_of(others[0])] == [2]
+
+
+def test_a_first_process_started_again_takes_up_the_rollups(broken_run: OpenedScenario) -> None:
+    def started(index: int) -> Simulator:
+        return Simulator(plan_simulation(broken_run, np.inf, None, None, (index, 2)))
+
+    first, other = commanded(started(0), 21), commanded(started(1), 21)
+    for message in parts_of(other):
+        first.on_message(message)
+    again = started(0)
+    stored = orjson.dumps({"run": again.plan.run_id, "seq": 1})
+    again.on_message(Message(again.topics.watermark(ROLLUP_SHARD), stored, True, lambda: None))
+    commanded(again, 21)
+    for message in parts_of(other):
+        again.on_message(message)
+    assert rollups(again) == {seq: body for seq, body in rollups(first).items() if seq > 1}
+
+
+def test_what_is_no_part_is_left_alone(broken_run: OpenedScenario) -> None:
+    first = Simulator(plan_simulation(broken_run, np.inf, None, None, (0, 2)))
+    other = Simulator(plan_simulation(broken_run, np.inf, None, None, (1, 2)))
+    run_ticks(first, 1)
+    run_ticks(other, 1)
+    (message,) = parts_of(other)
+    for wrong in (b"", b"{}\n", message.payload[:-50], message.payload.replace(b"run", b"ruin", 1)):
+        assert first.on_message(replace(message, payload=wrong)) is None
+    assert first.owes[1] == 1
+    first.on_message(message)
+    assert first.owes[1] == 0
 
 
 def test_a_part_has_the_recorders_of_the_whole_fleet(broken_run: OpenedScenario) -> None:

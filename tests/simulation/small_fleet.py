@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from services.plan import Plan
 from services.runs import OpenedScenario, open_scenario, plan_simulation
 from services.settings import Settings
-from services.simulator import Plan, Simulator
+from services.simulator import Simulator
 from twin.frames import open_batch
 from twin.state import FleetState
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from services.plan import Plan
 from services.runs import open_scenario
 from services.settings import load_settings
-from services.simulator import Plan, Simulator
+from services.simulator import Simulator
 from twin.environment import EnvironmentSettings
 from twin.errors import ConfigurationError
 from twin.fleet_params import class_params
