@@ -7,7 +7,7 @@ SEEDS ?= 1000
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: help install up test check bench simulate-nightly format lint types imports fresh generate golden secrets sbom images debian clean
+.PHONY: help install up test check bench simulate-nightly chaos format lint types imports fresh generate golden secrets sbom images debian clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ bench: $(RUNTIME) ## Measure the physics, beside Basilisk where it is installed
 
 simulate-nightly: $(DEV) ## Many seeds of the whole pipeline on virtual time: SEEDS=1000
 	$(BIN)/python tests/simulation/nightly.py --seeds $(SEEDS)
+
+chaos: $(DEV) debian ## Kill, cut off and starve real processes under load; every value recomputed
+	$(BIN)/python tests/chaos/run.py $(ARGS)
 
 generate: $(DEV) ## Render docs and dashboards from the dictionaries
 	$(BIN)/python scripts/generate.py

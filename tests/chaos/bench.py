@@ -1,0 +1,183 @@
+"""A real pipeline for one scenario: mosquitto, influxd, `twin simulate`, `twin ingest`."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+from parts import Part, twin, until_open
+from proxy import Proxy
+from servers import binary, free_port, influxd_conf
+from stored_truth import Influx, Verdict, judge
+
+from services.arguments import parse_epoch
+
+SCENARIO = Path(__file__).with_name("thousand.yaml")
+EPOCH_UNIX_S = parse_epoch("2026-10-01T00:00:00Z")
+SATELLITES = 1000
+LOOK_EVERY_S = 0.25
+MOSQUITTO = """\
+listener {port} 127.0.0.1
+allow_anonymous true
+user root
+persistence true
+persistence_location {directory}/
+autosave_interval 30
+max_queued_messages 1000000
+max_queued_bytes 2000000000
+max_inflight_messages 1000
+set_tcp_nodelay true
+"""
+DELAYED_START = ("broker", "store")
+
+
+class Bench:
+    """The parts, the links between them (proxies if wanted), and the questions at the end."""
+
+    def __init__(self, home: Path, seed: int, *, run_s: float, proxied: bool = False) -> None:
+        self.home = home
+        self.random = Random(seed)
+        self.run_s = run_s
+        self.links: dict[str, Proxy] = {}
+        broker, store, health = free_port(), free_port(), free_port()
+        self.broker_port, self.store_port, self.health_port = broker, store, health
+        self.store = Influx(store)
+        self.parts: dict[str, Part] = {}
+        self._add("broker", (binary("mosquitto", "mosquitto"), "-c", self._broker_conf()))
+        self._add("store", (binary("influxd", "influxdb"), "-config", self._store_conf()))
+        to_broker = {"simulate": broker, "ingest": broker}
+        to_store = store
+        if proxied:
+            for name, target in (("simulate", broker), ("ingest", broker), ("store", store)):
+                self.links[name] = Proxy(target, free_port())
+            to_broker = {name: self.links[name].port for name in to_broker}
+            to_store = self.links["store"].port
+        self._add(
+            "ingest",
+            twin("ingest"),
+            TWIN_MQTT_URL=f"mqtt://127.0.0.1:{to_broker['ingest']}",
+            TWIN_INFLUX_URL=f"http://127.0.0.1:{to_store}",
+            TWIN_HEALTH_LISTEN=f"127.0.0.1:{health}",
+        )
+        self._simulate_url = f"mqtt://127.0.0.1:{to_broker['simulate']}"
+
+    def _add(self, name: str, command: tuple[str, ...], **environment: str) -> None:
+        told = {"TWIN_STATE_DIR": str(self.home / name)} | environment
+        self.parts[name] = Part(name, command, self.home / f"{name}.log", told)
+
+    def _broker_conf(self) -> str:
+        path = self.home / "mosquitto.conf"
+        path.write_text(MOSQUITTO.format(port=self.broker_port, directory=self.home))
+        return str(path)
+
+    def _store_conf(self) -> str:
+        path, data = self.home / "influxdb.conf", self.home / "influx"
+        data.mkdir()
+        text = influxd_conf(data)
+        text = text.replace(
+            '[http]\nbind-address = "127.0.0.1:0"',
+            f'[http]\nbind-address = "127.0.0.1:{self.store_port}"',
+        )
+        path.write_text(text)
+        return str(path)
+
+    # -- running
+
+    def start(self, *names: str) -> None:
+        """Servers first unless told otherwise; the first tick of the run is due in 3 s."""
+        for name in names or ("broker", "store"):
+            self.parts[name].start()
+        if not names:
+            until_open(self.broker_port, 30.0)
+            until_open(self.store_port, 30.0)
+            self.parts["ingest"].start()
+            self.start_simulate()
+
+    def plan_simulate(self) -> None:
+        self.begun_unix_s = time.time() + 3.0
+        self._add(
+            "simulate",
+            twin(
+                *("simulate", str(SCENARIO), "--for", f"{self.run_s:g}s", "--drain", "60"),
+                *("--started-at", repr(self.begun_unix_s)),
+            ),
+            TWIN_MQTT_URL=self._simulate_url,
+        )
+
+    def start_simulate(self) -> None:
+        self.plan_simulate()
+        self.parts["simulate"].start()
+
+    def until(self, run_s: float) -> None:
+        """Wait until so many seconds of the run have passed."""
+        time.sleep(max(0.0, self.begun_unix_s + run_s - time.time()))
+
+    @property
+    def now_s(self) -> float:
+        """Seconds of the run that have passed."""
+        return time.time() - self.begun_unix_s
+
+    def stamp_ns(self, run_s: float) -> int:
+        """The time stamp of a report that is due at this second of the run."""
+        return round((EPOCH_UNIX_S + run_s) * 1e9)
+
+    def drained_s(self, limit_s: float) -> float | None:
+        """Seconds until everything due up to now is stored; None if that takes longer."""
+        begun_s, due_s = time.monotonic(), min(self.now_s, self.run_s - 1.0)
+        wanted = SATELLITES * (int(due_s) + 1)
+        while time.monotonic() - begun_s < limit_s:
+            if self.store.count_until(self.stamp_ns(due_s)) >= wanted:
+                return time.monotonic() - begun_s
+            time.sleep(LOOK_EVERY_S)
+        return None
+
+    def fresh_s(self, limit_s: float) -> float | None:
+        """How long after it was due the next report of every satellite is stored."""
+        due_s = int(self.now_s) + 1.0
+        if due_s >= self.run_s:
+            return None
+        while self.now_s < due_s + limit_s:
+            if self.store.count_until(self.stamp_ns(due_s), self.stamp_ns(due_s)) >= SATELLITES:
+                return max(0.0, self.now_s - due_s)
+            time.sleep(LOOK_EVERY_S)
+        return None
+
+    def finish(self, limit_s: float = 120.0) -> Verdict:
+        """Wait for the simulator's own end, then compare every row."""
+        left_s = max(0.0, self.run_s - self.now_s)
+        code = self.parts["simulate"].wait(left_s + limit_s)
+        if code != 0:
+            raise AssertionError(f"simulate ended with {code}\n{self.tail('simulate')}")
+        for name in ("broker", "store", "ingest"):
+            if not self.parts[name].is_running:
+                raise AssertionError(f"{name} has ended by itself\n{self.tail(name)}")
+        return judge(self.store, str(SCENARIO), self.run_s)
+
+    def tail(self, name: str) -> str:
+        """The end of a part's log."""
+        return self.parts[name].log_path.read_text(errors="replace")[-2000:]
+
+    def end(self) -> None:
+        for name in ("simulate", "ingest", "broker", "store"):
+            if name in self.parts:
+                self.parts[name].end()
+        for proxy in self.links.values():
+            proxy.close()
+
+
+@contextmanager
+def pipeline(
+    seed: int, *, run_s: float, proxied: bool = False, keep: Path | None = None
+) -> Iterator[Bench]:
+    """A bench in a directory of its own; everything is ended whatever happens."""
+    home = Path(tempfile.mkdtemp(prefix="twin-chaos-", dir=keep))
+    bench = Bench(home, seed, run_s=run_s, proxied=proxied)
+    try:
+        yield bench
+    finally:
+        bench.end()
+        if keep is None:
+            shutil.rmtree(home, ignore_errors=True)
