@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from services.plotting import pyplot
 from twin.state import FloatArray
 
 MAIN, SECOND, THIRD = "#2b6c8f", "#c8862b", "#a33a2b"
@@ -20,11 +21,7 @@ def can_plot() -> bool:
 
 def plot_run(path: Path, title: str, elapsed_s: FloatArray, fields: dict[str, FloatArray]) -> None:
     """Draw six panels of the fleet's roll-ups (t,) under their names in twin.rollups.FIELDS."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
+    plt = pyplot()
     figure, axes = plt.subplots(3, 2, sharex=True, figsize=(10.0, 7.0))
     span_s, unit_s, unit = float(elapsed_s[-1]), 60.0, "Minutes"
     for least_s, size_s, name in _SPANS:
