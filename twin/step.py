@@ -82,8 +82,10 @@ def step(
     if effects is not None:
         state = with_restarts(state, effects, step_s)
     state = after_links(state, tick)
-    each_w = (accel_w / np.maximum(up_count, 1))[rows.owner]
-    energy_j = state.accel_energy_j + each_w * (state.accel_down_s <= 0.0) * step_s
+    each_w = accel_w / np.maximum(up_count, 1)
+    energy_j = state.accel_energy_j + np.repeat(each_w * step_s, fleet.params.accel_count)
+    down = np.flatnonzero(state.accel_down_s > 0.0)  # few: they use nothing
+    energy_j[down] = state.accel_energy_j[down] + 0.0 * each_w[rows.owner[down]]
     return replace(state, accel_energy_j=energy_j)
 
 

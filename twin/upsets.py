@@ -66,8 +66,11 @@ def accelerators_up_count(accel_down_s: FloatArray, rows: AcceleratorRows) -> In
 
 def aged_outages(state: FleetState, step_s: float) -> FleetState:
     """The same state with every outage shorter by step_s; lost accelerators stay lost (inf)."""
-    if state.accel_down_s.any():
-        state = replace(state, accel_down_s=np.maximum(state.accel_down_s - step_s, 0.0))
+    down = np.flatnonzero(state.accel_down_s)  # few of many: outages are rare
+    if down.size:
+        left_s = state.accel_down_s.copy()
+        left_s[down] = np.maximum(left_s[down] - step_s, 0.0)
+        state = replace(state, accel_down_s=left_s)
     if state.host_down_s.any():
         state = replace(state, host_down_s=np.maximum(state.host_down_s - step_s, 0.0))
     return state
