@@ -107,8 +107,8 @@ def simulate(
     """Simulate a fleet and publish its telemetry over MQTT.
 
     Started again with the same scenario, seed and epoch it goes on after the last checkpoint in
-    the state directory. With --shard the reports are, byte for byte, those of one process; fleet
-    and plane roll-ups need the whole fleet and are left out.
+    the state directory. With --shard reports and
+    roll-ups are, byte for byte, those of one process; the roll-ups need all n processes.
     """
     settings = load_settings(scenario=scenario, epoch=epoch)
     part = parse_shard(shard)
