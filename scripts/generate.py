@@ -6,6 +6,7 @@ from pathlib import Path
 from dashboards import build
 from dashboards.channel_docs import channels_page
 from dashboards.equations_docs import EquationError, equations_page
+from services.broker_access import SERVER_USERS, WATCH, access_table, satellite
 from services.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,7 +27,18 @@ def settings_page() -> str:
     return head + "\n".join(rows) + "\n"
 
 
+def security_page() -> str:
+    """docs/security.md with the broker's access table as it is in the code."""
+    begin = "<!-- made by make generate from services/broker_access.py -->\n"
+    text = (ROOT / "docs/security.md").read_text("utf-8")
+    before, _, rest = text.partition(begin)
+    _, end, after = rest.partition("<!-- end -->")
+    example = (*SERVER_USERS, WATCH, satellite("sat-a", "FLEET"))
+    return before + begin + access_table(example) + end + after
+
+
 PAGES = {
+    "docs/security.md": security_page,
     "docs/settings.md": settings_page,
     "docs/channels.md": channels_page,
     "docs/equations.md": equations_page,
