@@ -19,6 +19,13 @@ from twin.elements import parse_elements
 from twin.environment import EnvironmentModel
 from twin.step import initial_state, step
 
+_PER_ACCELERATOR = (
+    "accel_uecc_count",
+    "accel_cecc_count",
+    "accel_sdc_count",
+    "accel_sdc_pending_count",
+    "accel_xid",
+)
 STARLINK = Path(__file__).parents[2] / "data" / "starlink-2026-04-30.tle"
 
 
@@ -82,3 +89,34 @@ def test_val_compiled_ticks_are_those_of_the_numpy_path(
         finite = np.abs(expected[np.isfinite(expected)])
         scale = float(finite.max(initial=0.0))
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-9 * scale, err_msg=field.name)
+
+
+def test_val_thousands_of_compiled_events_are_those_of_the_numpy_path() -> None:
+    """Every count and code exactly, outages and lost work to rounding; more than once a tick."""
+    step_s, ticks, seed = 60.0, 40, 3
+    records = list(satrecs(walker(8, 8, 1, 1200e3, math.radians(70)), EPOCH_UNIX_S))
+    fleet = make_fleet(
+        np.arange(len(records)) % 3,
+        see_sensitivity_frac=50.0,
+        sel_per_accel_year=3e4,
+        hard_fail_per_accel_year=4e3,
+    )
+    model = EnvironmentModel(records, EPOCH_UNIX_S)
+    state = initial_state(fleet, model.at(0.0), seed)
+    compiled = CompiledFleet(roster(fleet, records, EPOCH_UNIX_S), EPOCH_UNIX_S, step_s, seed)
+    compiled.load(state, 0)
+    compiled.advance(ticks)
+    for tick in range(1, ticks + 1):
+        state = step(state, fleet, model.at(tick * step_s), step_s, tick * step_s, seed)
+    found = compiled.state(fleet, model.at(ticks * step_s))
+    assert state.see_event_count.sum(axis=0).min() > 0
+    assert state.see_event_count.sum() > 5000
+    assert np.isinf(state.accel_down_s).sum() > 300
+    assert state.accel_sdc_count.sum() > 300
+    for name in ("see_event_count", "cecc_event_count", "job_kill_count", *_PER_ACCELERATOR):
+        np.testing.assert_array_equal(getattr(found, name), getattr(state, name), err_msg=name)
+    for name in ("see_threshold_count", "accel_down_s", "lost_s", "delivered_s", "accel_energy_j"):
+        expected = getattr(state, name)
+        scale = float(np.abs(expected[np.isfinite(expected)]).max())
+        got = getattr(found, name)
+        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-9 * scale, err_msg=name)

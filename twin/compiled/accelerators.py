@@ -1,82 +1,28 @@
-"""Accelerators of a compiled fleet: kept only where something has happened to one.
+"""Records of the accelerators of a compiled fleet, compiled: only where something has happened.
 
-A fresh accelerator has no outage and no counts; its energy is that of its satellite's
-`unit_energy_j`. A satellite gets arrays of its own with its first event. Outages are kept as they
-began, and aged by the numpy path's own subtraction when they are looked at, so that the bits are
-the same.
+The records of a satellite are a list, linked by index. A record has room for what twin/state.py
+holds per accelerator: outage, errors, silent corruption, code, and the energy that outages
+spared. Outages are kept as they began and aged by the numpy path's own subtraction when they are
+looked at, so that the bits are the same.
 """
 
-from dataclasses import dataclass, field
+import math
+from typing import Any, Final
 
 import numpy as np
+from numba import njit
 
-from twin.state import FloatArray, IntArray
-
-COUNTS = (
-    "accel_uecc_count",
-    "accel_sdc_count",
-    "accel_sdc_pending_count",
-    "accel_xid",
-)
+# Columns of the whole numbers (m, 7) and of the others (m, 3) of a record.
+NEXT, INDEX, UECC_COUNT, SDC_COUNT, PENDING, XID, AT_TICK = range(7)
+DOWN_S, BEGUN_J, MISSED_J = range(3)  # outage left at AT_TICK; of a sound unit then; spared so far
+NONE: Final = -1
 
 
-@dataclass
-class Touched:
-    """The accelerators of one satellite, (accel_count,) each."""
-
-    down_s: FloatArray  # left at tick `at_tick`
-    at_tick: IntArray
-    unit_energy_j: FloatArray  # of the satellite when the outage began
-    missed_j: FloatArray  # energy not used in outages that are over
-    counts: dict[str, IntArray] = field(default_factory=dict)
-
-    @classmethod
-    def fresh(cls, count: int) -> "Touched":
-        """Nothing has happened yet."""
-        counts = {name: np.zeros(count, dtype=np.int64) for name in COUNTS}
-        none = np.zeros(count, dtype=np.int64)
-        return cls(np.zeros(count), none, np.zeros(count), np.zeros(count), counts)
-
-    def down_at(self, tick: int, step_s: float) -> FloatArray:
-        """Outage left at a tick [s], (accel_count,), by one subtraction a tick."""
-        left_s = self.down_s.copy()
-        for index in np.flatnonzero((left_s > 0.0) & np.isfinite(left_s)).tolist():
-            left_s[index] = aged_s(float(left_s[index]), tick - int(self.at_tick[index]), step_s)
-        return left_s
-
-    def settle(self, tick: int, step_s: float, unit_energy_j: float) -> None:
-        """Close outages that are over at a tick; the satellite's energy is that before it."""
-        over = (self.down_s > 0.0) & (self.down_at(tick, step_s) <= 0.0)
-        self.missed_j[over] += unit_energy_j - self.unit_energy_j[over]
-        self.down_s[over] = 0.0
-
-    def fall(self, tick: int, down_s: FloatArray, step_s: float, unit_energy_j: float) -> None:
-        """Take new outages: down_s at this tick, (accel_count,)."""
-        before_s = self.down_at(tick, step_s)
-        changed = down_s != before_s
-        begun = changed & (before_s <= 0.0)
-        self.unit_energy_j[begun] = unit_energy_j
-        self.down_s[changed], self.at_tick[changed] = down_s[changed], tick
-
-    def energy_j(self, tick: int, step_s: float, unit_energy_j: float) -> FloatArray:
-        """Energy used by each accelerator after a tick [J], (accel_count,)."""
-        down = self.down_at(tick, step_s) > 0.0
-        used_j = unit_energy_j - self.missed_j
-        used_j[down] -= unit_energy_j - self.unit_energy_j[down]
-        return used_j
-
-    def next_change(self, tick: int, step_s: float) -> int | None:
-        """The next tick at which an outage is over."""
-        left_s = self.down_at(tick, step_s)
-        waits = [
-            ticks_until_up(float(one), step_s)
-            for one in left_s[(left_s > 0.0) & np.isfinite(left_s)].tolist()
-        ]
-        return tick + min(waits) if waits else None
-
-
+@njit(error_model="numpy", cache=True)
 def aged_s(down_s: float, ticks: int, step_s: float) -> float:
-    """An outage after some ticks [s], by the subtraction of each tick."""
+    """An outage after some ticks [s], by the subtraction of each tick as in the numpy path."""
+    if math.isinf(down_s):
+        return down_s
     for _ in range(ticks):
         down_s = max(down_s - step_s, 0.0)
         if down_s == 0.0:
@@ -84,10 +30,45 @@ def aged_s(down_s: float, ticks: int, step_s: float) -> float:
     return down_s
 
 
-def ticks_until_up(down_s: float, step_s: float) -> int:
-    """Ticks until an outage is over."""
-    ticks = 0
-    while down_s > 0.0:
-        down_s = max(down_s - step_s, 0.0)
-        ticks += 1
-    return ticks
+@njit(error_model="numpy", cache=True)
+def down_s_at(one: int, whole: Any, other: Any, tick: int, step_s: float) -> float:
+    """Outage of a record's accelerator that is left at a tick [s]."""
+    return aged_s(other[one, DOWN_S], tick - whole[one, AT_TICK], step_s)
+
+
+@njit(error_model="numpy", cache=True)
+def record_of(index: int, row: int, head: Any, whole: Any, other: Any, used: Any) -> int:
+    """The record of accelerator `index` of a satellite, a new one where it has none."""
+    one = head[row]
+    while one != NONE:
+        if whole[one, INDEX] == index:
+            return int(one)
+        one = whole[one, NEXT]
+    one = used[0]
+    used[0] += 1
+    whole[one] = 0
+    other[one] = 0.0
+    whole[one, NEXT], whole[one, INDEX] = head[row], index
+    head[row] = one
+    return int(one)
+
+
+@njit(error_model="numpy", cache=True)
+def outages_s(whole: Any, other: Any, tick: int, step_s: float) -> Any:
+    """Outage left of each record's accelerator after a tick [s], (m,)."""
+    left_s = np.empty(len(whole))
+    for one in range(len(whole)):
+        left_s[one] = down_s_at(one, whole, other, tick, step_s)
+    return left_s
+
+
+@njit(error_model="numpy", cache=True)
+def owners(head: Any, whole: Any) -> Any:
+    """The place in `head` of each record's satellite, (m,), -1 where it is not there."""
+    found = np.full(len(whole), -1, dtype=np.int64)
+    for row in range(head.size):
+        one = head[row]
+        while one != NONE:
+            found[one] = row
+            one = whole[one, NEXT]
+    return found

@@ -1,9 +1,11 @@
 """What a tick's kernels need beside the satellites: the Sun, the Earth's turn, tables and sites."""
 
 import math
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twin import network
 from twin.clock import gmst_rad
@@ -24,16 +26,18 @@ def tick_table(
     index: int,
     epoch_unix_s: float,
     settings: EnvironmentSettings,
-) -> FloatArray:
-    """What is common to all satellites at instants (t,) after the knot `index`, (t, columns).
+) -> tuple[FloatArray, FloatArray]:
+    """What is common to all satellites at instants (t,) after the knot `index`.
 
-    Columns as in twin/compiled/rows.py; exposed_s: time for which accelerators could fail.
+    The table (t, columns), columns as in twin/compiled/rows.py, but TICK, which is the caller's;
+    and the ground stations (t, k, 7) in the frame of the satellites. exposed_s: time for which
+    accelerators could fail.
     """
     elapsed = elapsed_s
     table = np.empty((elapsed.size, r.TICK_COLUMNS))
     begin_s = index * KNOT_INTERVAL_S
     part = (elapsed - begin_s) / KNOT_INTERVAL_S
-    table[:, r.WEIGHTS : r.SUN] = np.array([hermite_weights(one) for one in part.tolist()])
+    table[:, r.WEIGHTS : r.SUN] = np.stack(cast(Any, hermite_weights)(part), axis=1)
     # The Sun and the Earth's turn are smooth: three points a minute give them to 1e-15.
     nodes = [sun_vector(epoch_unix_s, begin_s + one) for one in (0.0, 30.0, 60.0)]
     u = 2.0 * part - 1.0
@@ -63,12 +67,39 @@ def tick_table(
     table[:, r.EXPOSED] = exposed_s
     constant = settings.solar_constant_w_m2
     table[:, r.IRRADIANCE] = solar_irradiance_w_m2(1.0, constant) / np.square(distance)
-    table[:, r.COS_SIDEREAL], table[:, r.SIN_SIDEREAL] = np.cos(sidereal), np.sin(sidereal)
-    return table
+    return table, _turned_sites(sidereal)
 
 
-def static_sky(settings: EnvironmentSettings) -> tuple[Any, ...]:
-    """Ground stations, tables of particles and settings, as twin/compiled/ticks.py takes them."""
+def _turned_sites(sidereal_rad: FloatArray) -> FloatArray:
+    # Position and vertical of each station turned with the Earth, height of its horizon.
+    still = _sites()
+    cosine, sine = np.cos(sidereal_rad)[:, np.newaxis], np.sin(sidereal_rad)[:, np.newaxis]
+    out = np.repeat(still[np.newaxis], sidereal_rad.size, axis=0)
+    for first in (0, 3):
+        x, y = still[:, first], still[:, first + 1]
+        out[:, :, first], out[:, :, first + 1] = cosine * x - sine * y, sine * x + cosine * y
+    return out
+
+
+@lru_cache(maxsize=1)
+def _sites() -> FloatArray:
+    sites = [(*one.position_m, *one.up_unit, one.height_m) for one in network.sites()]
+    return np.array(sites, dtype=np.float64)
+
+
+class Tables(NamedTuple):
+    """What the look-ups of particles need, and what holds for all satellites."""
+
+    axes: FloatArray
+    edges: NDArray[np.uint64]
+    protons: NDArray[np.uint64]
+    electrons: NDArray[np.uint64]
+    cosmic: FloatArray
+    settings: FloatArray
+
+
+def static_tables(settings: EnvironmentSettings) -> Tables:
+    """Tables of particles and settings, as twin/compiled/ticks.py takes them."""
     found = trapped_table()
     proton, electron = found.protons["min"], found.electrons["min"]
     axes = zip(
@@ -79,17 +110,21 @@ def static_sky(settings: EnvironmentSettings) -> tuple[Any, ...]:
     )
     grid = [(one, 1.0 / two, float(three)) for one, two, three in axes]
     grid.append((_INVERSE_L_LIMIT, _INVERSE_L_STEP, 0.0))
-    sites = [(*one.position_m, *one.up_unit, one.height_m) for one in network.sites()]
-    stretch = 1.0 / (1.0 - EARTH_FLATTENING_FRAC) if settings.oblate_shadow else 1.0
-    return (
-        np.array(sites),
-        math.sin(network.ELEVATION_MASK_RAD) ** 2,
+    common = np.zeros(4)
+    common[r.STRETCH] = 1.0 / (1.0 - EARTH_FLATTENING_FRAC) if settings.oblate_shadow else 1.0
+    common[r.SINE2] = math.sin(network.ELEVATION_MASK_RAD) ** 2
+    common[r.ALBEDO], common[r.EARTH_IR] = settings.albedo_frac, settings.earth_ir_w_m2
+    return Tables(
         np.array(grid),
-        found.edges[FIELD_1960].view(np.float32),
-        proton.flux_cm2_s,
-        electron.flux_cm2_s,
+        found.edges[FIELD_1960].view(np.uint64),
+        _beside(proton.flux_cm2_s),
+        _beside(electron.flux_cm2_s),
         _by_inverse_l(settings.space_weather.potential_mv),
-        stretch,
-        settings.albedo_frac,
-        settings.earth_ir_w_m2,
+        common,
     )
+
+
+def _beside(flux_cm2_s: NDArray[np.float32]) -> NDArray[np.uint64]:
+    # Each value and its successor in one 64-bit word, in the order of the flat table.
+    flat = flux_cm2_s.ravel()
+    return np.stack([flat, np.append(flat[1:], flat[-1:])], axis=1).view(np.uint64).ravel()

@@ -1,6 +1,6 @@
 """A fleet whose ticks are compiled: the same physics as twin/step.py, many ticks in a call.
 
-Held per satellite: about 0.9 kB (83 float64 rows, elements, three knots), accelerators only
+Held per satellite: about 0.9 kB (72 float64 rows, elements, three knots), accelerators only
 where something has happened. Faults are not in the kernels: a run under faults steps by numpy.
 """
 
@@ -10,13 +10,12 @@ from typing import Final
 import numba
 import numpy as np
 
-from twin.compiled import draws
 from twin.compiled import rows as r
 from twin.compiled.almanac import tick_table
 from twin.compiled.held import HeldFleet
 from twin.compiled.ticks import run
 from twin.orbit import KNOT_INTERVAL_S
-from twin.state import FloatArray
+from twin.state import FloatArray, IntArray
 
 THREADS_FROM_COUNT: Final = 20_000
 _TICKS_LIMIT: Final = 600  # in one call; keeps the table of ticks small
@@ -25,8 +24,9 @@ _TICKS_LIMIT: Final = 600  # in one call; keeps the table of ticks small
 class CompiledFleet(HeldFleet):
     """State of n satellites, advanced by compiled ticks of one length.
 
-    Rows are in the order of the roster outside and by class inside. Raises NotCompiledError
-    for what the kernels do not have: the Sun at its maximum, solar particle events and storms.
+    Rows are in the order of the roster outside and in tiles of one class inside. Raises
+    NotCompiledError for what the kernels do not have: the Sun at its maximum, solar particle
+    events and storms.
     """
 
     def advance(self, ticks: int) -> None:
@@ -53,77 +53,61 @@ class CompiledFleet(HeldFleet):
             inside += 1
         begin, end = self._knot(index), self._knot(index + 1)
         ticks = np.arange(first, inside + 1)
-        exposed_s = self._exposed_at(ticks)
         elapsed_s: FloatArray = np.asarray(ticks * step_s, dtype=np.float64)
-        table = tick_table(elapsed_s, exposed_s, index, self.epoch_unix_s, self.settings)
-        done = 0
-        while done < len(table):
-            planned = self._desk.next_tick()
-            stop = planned == first + done
-            limit = len(table)
-            if planned is not None and not stop:
-                limit = min(limit, planned - first)
-            done = self._run_ticks(begin, end, table, (done, limit), stop)
+        exposed_s = self._exposed_at(ticks)
+        table, sites = tick_table(elapsed_s, exposed_s, index, self.epoch_unix_s, self.settings)
+        table[:, r.TICK] = ticks
+        todo = np.arange(self._tiles.count)
+        reached, resume = np.zeros(todo.size, dtype=np.int64), False
+        while todo.size:
+            self._run_tiles(todo, reached, resume, begin, end, table, sites)
+            todo, resume = np.flatnonzero(reached < ticks.size), True
+            if todo.size:
+                self._events(todo, reached, table)
         self._prefetch(index + 2, inside - first + 1)
         self.tick = inside
 
-    def _run_ticks(
+    def _run_tiles(
         self,
-        begin: FloatArray,
-        end: FloatArray,
-        table: FloatArray,
-        span: tuple[int, int],
-        stop: bool,
-    ) -> int:
-        reached, found = self._go(begin, end, table, span, False, stop)
-        if reached == span[1]:
-            return reached
-        self._events(self.tick + 1 + reached, table[reached], found)
-        self._go(begin, end, table, (reached, reached + 1), True, False)
-        return reached + 1
-
-    def _go(
-        self,
-        begin: FloatArray,
-        end: FloatArray,
-        table: FloatArray,
-        span: tuple[int, int],
+        todo: IntArray,
+        reached: IntArray,
         resume: bool,
-        stop: bool,
-    ) -> tuple[int, int]:
-        reached, found = run(
+        begin: FloatArray,
+        end: FloatArray,
+        table: FloatArray,
+        sites: FloatArray,
+    ) -> None:
+        run(
+            todo,
+            reached,
+            resume,
+            self._due,
             self._s,
-            begin,
-            end,
-            self._bounds,
+            begin.reshape(self._tiles.count, -1),
+            end.reshape(self._tiles.count, -1),
+            self._tiles.class_of,
             self._table.constants,
             self._table.matrices,
-            table,
-            *span,
-            resume,
-            stop,
-            self._sky,
-            self.step_s,
-            self._of_row,
             self._keys,
+            table,
+            sites,
+            *self._sky,
+            self.step_s,
             self._stream,
-            self._found,
         )
-        return int(reached), int(found)
 
-    def _events(self, tick: int, now: FloatArray, found: int) -> None:
-        due = self._found[:found].copy()
-        hazard_count = self._hazard(due, float(now[r.EXPOSED]))
-        self._desk.handle(self._s, due, hazard_count, tick, float(now[r.ELAPSED]))
-        for row in due.tolist():
-            draws.set_due(self._s, row, self._table.constants[self._of_row[row]])
+    def _events(self, todo: IntArray, reached: IntArray, table: FloatArray) -> None:
+        """The events at which tiles stopped, all of them together whatever their tick."""
+        tile, lane = np.nonzero(self._due[todo])
+        tile = todo[tile]
+        self._desk.handle(self._s, tile, lane, table[reached[tile]], self._keys, self.step_s)
 
     def _prefetch(self, index: int, ticks: int) -> None:
         """A share of the next knot, so that no tick waits for all of it."""
         if self._spare is None or self._spare[0] != index:
-            self._spare = (index, np.empty((6, self.count)), 0)
+            self._spare = (index, self._room(), 0)
         _, motion, first = self._spare
-        share = math.ceil(self.count * ticks * self.step_s / KNOT_INTERVAL_S)
-        last = min(first + share, self.count)
+        share = math.ceil(self._tiles.count * ticks * self.step_s / KNOT_INTERVAL_S)
+        last = min(first + share, self._tiles.count)
         self._propagate(motion, index, first, last)
         self._spare = (index, motion, last)

@@ -1,171 +1,122 @@
-"""Consequences of events in a compiled fleet: the numpy path's own code on the few concerned."""
+"""Events of a compiled fleet: whose satellites, and the records of what came of them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 import numpy as np
 
-from twin import radiation
-from twin.compiled import rows as r
-from twin.compiled.accelerators import COUNTS, Touched
-from twin.compiled.classes import Classes
-from twin.state import SEE_KINDS, Fleet, FleetState, FloatArray, IntArray, KeyArray
-from twin.upsets import CANARY_INTERVAL_S, with_canaries, with_upsets
+from twin.compiled import accelerators as units
+from twin.compiled import classes, upsets
+from twin.compiled.tiles import Tiles
+from twin.noise import stream_key, uniform
+from twin.state import Fleet, FloatArray, IntArray, KeyArray
+from twin.upsets import XID_VENDOR, accelerator_rows
 
-_CHANGED: Final = {
-    "host_down_s": r.HOST_DOWN,
-    "delivered_s": r.DELIVERED,
-    "lost_s": r.LOST,
-    "at_risk_s": r.AT_RISK,
-    "checkpoint_age_s": r.AGE,
-    "utilisation_frac": r.UTILISATION,
+COUNTS: Final = {
+    "accel_uecc_count": units.UECC_COUNT,
+    "accel_sdc_count": units.SDC_COUNT,
+    "accel_sdc_pending_count": units.PENDING,
+    "accel_xid": units.XID,
 }
-"""Fields that events read or change, and their rows."""
+"""Fields of FleetState, (m,) over accelerators, and where a record has them."""
+_STREAMS: Final = ("see", "see_target", "see_outcome")
 
 
-@dataclass
 class EventDesk:
-    """Draws events for some satellites of a fleet and remembers what comes of them."""
+    """Draws the events of satellites at which tiles stopped, and keeps their accelerators.
 
-    classes: Classes
-    keys: KeyArray
-    vendors: Sequence[str]  # (n,) or one for all
-    seed: int
-    step_s: float
+    An accelerator costs memory (80 bytes) only once something has happened to it.
+    """
 
-    def __post_init__(self) -> None:
-        self.touched: dict[int, Touched] = {}
-        self._calendar: dict[int, set[int]] = {}
+    def __init__(self, tiles: Tiles, vendors: Any, constants: FloatArray, seed: int) -> None:
+        self._tiles, self._constants, self._seed = tiles, constants, seed
+        self._coded = np.array([vendor == XID_VENDOR for vendor in vendors], dtype=np.bool_)
+        self._streams = np.array([stream_key(seed, one) for one in _STREAMS], dtype=np.uint64)
+        self._head = np.full(tiles.slot.size, units.NONE, dtype=np.int32)
+        self._whole = np.zeros((0, 7), dtype=np.int64)
+        self._other = np.zeros((0, 3))
+        self._used = np.zeros(1, dtype=np.int64)
+        self._most = int(constants[:, classes.ACCEL_COUNT].max(initial=0.0))
 
-    def next_tick(self) -> int | None:
-        """The next tick at which a satellite must be looked at though no event is due."""
-        return min(self._calendar) if self._calendar else None
+    @property
+    def nbytes(self) -> int:
+        """Bytes held for satellites and accelerators."""
+        return self._coded.nbytes + self._head.nbytes + self._whole.nbytes + self._other.nbytes
 
     def handle(
-        self, s: FloatArray, due: IntArray, hazard_count: FloatArray, tick: int, elapsed_s: float
-    ) -> None:
-        """Events of a tick: rows (d,) with due ones and their hazards (d, 7); then what is planned.
-
-        `s` (ROWS, n) is changed in place.
-        """
-        planned = self._calendar.pop(tick, set())
-        rows = np.union1d(due, np.array(sorted(planned), dtype=np.int64))
-        if not rows.size:
-            return
-        full = np.zeros((rows.size, len(SEE_KINDS)))
-        full[np.searchsorted(rows, due)] = hazard_count
-        fleet = self._fleet(rows)
-        state = self._state(s, rows, fleet, tick, full)
-        events = self._drawn(state, fleet)
-        after = replace(
-            state,
-            see_threshold_count=events.threshold_count,
-            see_event_count=events.event_count,
-        )
-        after = with_upsets(after, events.new_event_count, fleet, self.seed)
-        phase = s[r.PHASE, rows]
-        after = with_canaries(after, fleet, phase, elapsed_s, self.step_s)
-        self._store(s, rows, after, tick, elapsed_s)
-
-    def _drawn(self, state: FleetState, fleet: Fleet) -> radiation.Hazard:
-        before = radiation.Hazard(
-            state.see_hazard_count,
-            state.see_threshold_count,
-            state.see_event_count,
-            state.see_event_count,
-        )
-        none = np.zeros_like(state.see_hazard_count)
-        return radiation.advance_hazard(before, none, 0.0, self.seed, fleet.satellite_key)
-
-    def _fleet(self, rows: IntArray) -> Fleet:
-        params = self.classes.params.take(self.classes.of_row[rows])
-        count = rows.size
-        names = ("",) * count
-        vendors = tuple(self.vendors[row] for row in rows.tolist())
-        return Fleet(
-            name="",
-            satellite_ids=names,
-            satellite_names=names,
-            planes=names,
-            presets=names,
-            accelerators=names,
-            vendors=vendors,
-            report_interval_s=np.ones(count),
-            neighbour_index=np.full((count, 4), -1, dtype=np.int64),
-            satellite_key=self.keys[rows],
-            params=params,
-        )
-
-    def _state(
-        self, s: FloatArray, rows: IntArray, fleet: Fleet, tick: int, hazard: FloatArray
-    ) -> FleetState:
-        empty: Any = np.zeros(0)
-        values: dict[str, Any] = {one.name: empty for one in fields(FleetState)}
-        values |= {name: s[row, rows] for name, row in _CHANGED.items()}
-        kinds = slice(r.COUNT, r.COUNT + len(SEE_KINDS))
-        values["job_kill_count"] = s[r.KILLS, rows].astype(np.int64)
-        values["see_event_count"] = s[kinds, rows].T.astype(np.int64)
-        values["see_threshold_count"] = s[r.THRESHOLD : r.COUNT, rows].T.copy()
-        # Nothing is due where only something planned is: the threshold is then out of reach.
-        values["see_hazard_count"] = hazard
-        counts = fleet.params.accel_count.tolist()
-        parts = []
-        for row, count in zip(rows.tolist(), counts, strict=True):
-            one = self.touched.get(row) or Touched.fresh(count)
-            one.settle(tick, self.step_s, float(s[r.UNIT_ENERGY, row]))
-            parts.append(one)
-        values["accel_down_s"] = np.concatenate([one.down_at(tick, self.step_s) for one in parts])
-        for name in COUNTS:
-            values[name] = np.concatenate([one.counts[name] for one in parts])
-        return FleetState(**values)
-
-    def _store(
-        self, s: FloatArray, rows: IntArray, after: FleetState, tick: int, elapsed_s: float
-    ) -> None:
-        for name, row in _CHANGED.items():
-            s[row, rows] = getattr(after, name)
-        s[r.KILLS, rows] = after.job_kill_count
-        s[r.THRESHOLD : r.COUNT, rows] = after.see_threshold_count.T
-        s[r.COUNT : r.COUNT + len(SEE_KINDS), rows] = after.see_event_count.T
-        counts = self.classes.params.accel_count[self.classes.of_row[rows]].tolist()
-        begin = 0
-        for row, count in zip(rows.tolist(), counts, strict=True):
-            span = slice(begin, begin + count)
-            begin += count
-            self._store_one(s, row, count, after, span, tick, elapsed_s)
-
-    def _store_one(
         self,
         s: FloatArray,
-        row: int,
-        count: int,
-        after: FleetState,
-        span: slice,
-        tick: int,
-        elapsed_s: float,
+        tile: IntArray,
+        lane: IntArray,
+        now: FloatArray,
+        keys: KeyArray,
+        step_s: float,
     ) -> None:
-        one = self.touched.get(row)
-        if one is None:
-            one = self.touched[row] = Touched.fresh(count)
-        energy_j = float(s[r.UNIT_ENERGY, row])
-        one.fall(tick, after.accel_down_s[span], self.step_s, energy_j)
-        for name in COUNTS:
-            one.counts[name] = getattr(after, name)[span].copy()
-        s[r.UP_COUNT, row] = count - int((one.down_at(tick, self.step_s) > 0.0).sum())
-        change = one.next_change(tick, self.step_s)
-        if change is not None:
-            self._plan(change, row)
-        if one.counts["accel_sdc_pending_count"].any():
-            self._plan(self._canary_tick(float(s[r.PHASE, row]), tick, elapsed_s), row)
+        """Events of satellites (d,), each at its own row (d, columns) of the table of ticks."""
+        rows = self._tiles.row_of[tile, lane]
+        self._make_room(rows.size)
+        upsets.upset(
+            s,
+            tile * self._tiles.row_of.shape[1] + lane,
+            rows,
+            now,
+            self._tiles.class_of,
+            self._constants,
+            keys,
+            self._coded[rows],
+            self._streams,
+            step_s,
+            self._head,
+            self._whole,
+            self._other,
+            self._used,
+        )
 
-    def _plan(self, tick: int, row: int) -> None:
-        self._calendar.setdefault(tick, set()).add(row)
+    def _make_room(self, looks: int) -> None:
+        # A satellite has at most one record per accelerator.
+        need = int(self._used[0]) + looks * self._most
+        if need > len(self._whole):
+            size = max(need, 2 * len(self._whole))
+            whole, other = np.zeros((size, 7), dtype=np.int64), np.zeros((size, 3))
+            whole[: len(self._whole)], other[: len(self._other)] = self._whole, self._other
+            self._whole, self._other = whole, other
 
-    def _canary_tick(self, phase: float, tick: int, elapsed_s: float) -> int:
-        # The first tick after this one that twin/upsets.py finds due.
-        ahead = np.arange(1, int(CANARY_INTERVAL_S / self.step_s) + 3)
-        turn = (tick + ahead) * self.step_s
-        turn = (turn + (elapsed_s - tick * self.step_s)) / CANARY_INTERVAL_S + phase
-        due = np.floor(turn) > np.floor(turn - self.step_s / CANARY_INTERVAL_S)
-        return tick + int(ahead[np.flatnonzero(due)[0]])
+    def accelerators(
+        self,
+        fleet: Fleet,
+        at: IntArray,
+        unit_energy_j: FloatArray,
+        corrected: IntArray,
+        tick: int,
+        step_s: float,
+    ) -> dict[str, Any]:
+        """Fields of FleetState over accelerators, (m,), after a tick, of satellites `at` (n,).
+
+        `at`: rows of the roster; fleet, unit_energy_j and corrected are of the same satellites.
+        """
+        rows = accelerator_rows(fleet.params.accel_count)
+        energy_j, down_s = unit_energy_j[rows.owner], np.zeros(rows.owner.size)
+        used = int(self._used[0])
+        owner = units.owners(self._head[at], self._whole[:used])
+        known = np.flatnonzero(owner >= 0)
+        whole, other = self._whole[known], self._other[known]
+        index = rows.first[owner[known]] + whole[:, units.INDEX]
+        left_s = units.outages_s(whole, other, tick, step_s)
+        down_s[index] = left_s
+        since_j = np.where(left_s > 0.0, energy_j[index] - other[:, units.BEGUN_J], 0.0)
+        energy_j[index] -= other[:, units.MISSED_J] + since_j
+        values: dict[str, Any] = {"accel_down_s": down_s, "accel_energy_j": energy_j}
+        for name, column in COUNTS.items():
+            values[name] = np.zeros(rows.owner.size, dtype=np.int64)
+            values[name][index] = whole[:, column]
+        values["accel_cecc_count"] = self._corrected(fleet, corrected)
+        return values
+
+    def _corrected(self, fleet: Fleet, corrected: IntArray) -> IntArray:
+        rows = accelerator_rows(fleet.params.accel_count)
+        errors = np.zeros(rows.owner.size, dtype=np.int64)
+        owner = np.repeat(np.arange(fleet.count), corrected)
+        number = np.arange(owner.size) - np.repeat(np.cumsum(corrected) - corrected, corrected)
+        draw = uniform(self._seed, "cecc_target", fleet.satellite_key[owner], number)
+        at = rows.first[owner] + (draw * fleet.params.accel_count[owner]).astype(np.int64)
+        np.add.at(errors, at, 1)
+        return errors

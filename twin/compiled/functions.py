@@ -1,8 +1,10 @@
-"""Small functions that kernels inline: without branches, so that loops over them vectorise."""
+"""How kernels are compiled, and small functions without branches that they inline."""
 
 import math
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
+import numpy as np
 from numba import njit
 
 _EIGHTH: Final = math.tan(math.pi / 8.0)
@@ -23,7 +25,53 @@ _A8: Final = 0.050314584348260305
 _A9: Final = -0.02535681599310118
 
 
-@njit(error_model="numpy", cache=True)
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a function of arrays that never overlap, so that its loops become vectors.
+
+    Numba promises that to the compiler for the bodies of its parallel loops only; the hook with
+    which a dispatcher adapts the flags of a compilation promises it here. Kernels count no
+    references to arrays, which would stop vectors too, so they cannot make any. A product and a
+    sum are fused into one instruction, rounded once.
+    """
+    return _compiled(function, {"contract"})
+
+
+def exact_kernel(function: Callable[..., Any]) -> Any:
+    """A kernel in which every operation is rounded, for float32 arithmetic that must be equal."""
+    return _compiled(function, set())
+
+
+def _compiled(function: Callable[..., Any], fastmath: set[str]) -> Any:
+    made = njit(error_model="numpy", cache=True, fastmath=fastmath)(function)
+    compiler = made._compiler  # type: ignore[attr-defined]
+    customised = compiler._customize_flags
+
+    def without_overlap(flags: Any) -> Any:
+        flags = customised(flags)
+        flags.noalias, flags.nrt = True, False
+        return flags
+
+    compiler._customize_flags = without_overlap
+    return made
+
+
+@njit(error_model="numpy", inline="always")
+def inverse_root(square: float) -> float:
+    """1 / sqrt(x) to 3e-16 for normal x > 0, without division or root; large and finite for 0.
+
+    First guess by the bits of the number (Lomont 2003, "Fast inverse square root", in double
+    precision), then four steps of Newton: a third of the time of the instructions for both.
+    """
+    y = np.int64(0x5FE6EB50C7B537A9) - (np.float64(square).view(np.int64) >> np.int64(1))
+    root = np.int64(y).view(np.float64)
+    half = 0.5 * square
+    root = root * (1.5 - (half * root) * root)
+    root = root * (1.5 - (half * root) * root)
+    root = root * (1.5 - (half * root) * root)
+    return float(root * (1.5 - (half * root) * root))
+
+
+@njit(error_model="numpy", inline="always")
 def arctan2(y: float, x: float) -> float:
     """Angle of (x, y) [rad] in [-pi, pi], error below 1e-15; libm's call keeps a loop scalar.
 
@@ -33,7 +81,9 @@ def arctan2(y: float, x: float) -> float:
     wide, high = abs(x), abs(y)
     small, large = min(wide, high), max(wide, high)
     turn = small > _EIGHTH * large
-    t = (small - large) / (small + large) if turn else small / large
+    over = small - large if turn else small
+    under = small + large if turn else large
+    t = over / under
     z = t * t
     p = _A9 * z + _A8
     p = p * z + _A7
@@ -50,7 +100,7 @@ def arctan2(y: float, x: float) -> float:
     return -angle if y < 0.0 else angle
 
 
-@njit(error_model="numpy", cache=True)
+@njit(error_model="numpy", inline="always")
 def clipped(value: float, low: float, high: float) -> float:
     """The value inside [low, high]; nan becomes low."""
     value = value if value > low else low

@@ -1,13 +1,37 @@
-"""Temperatures of the satellites of one class for one tick, compiled.
+"""Temperatures of a tile of satellites for one tick, compiled.
 
 The equations are those of twin/thermal.py and twin/heat_network.py, which stay the oracle.
 """
 
 from typing import Any
 
-from numba import njit, prange
+from numba import njit
 
 from twin.compiled import classes as k
+from twin.compiled.functions import kernel
+from twin.compiled.rows import (
+    ABSORBED,
+    ARRAY,
+    ARRAY_W,
+    BATTERY,
+    BATTERY_HEAT,
+    BUS,
+    COMPUTE_W,
+    DIE,
+    HEATER_W,
+    IRRADIANCE,
+    LIT,
+    LOAD_W,
+    LOOP,
+    PLATE,
+    RADIATED,
+    RADIATOR,
+    THROTTLE,
+    TILE,
+    UP_COUNT,
+    VIEW,
+    ZENITH,
+)
 from twin.thermal import (
     ARRAY_ABSORPTIVITY_FRAC,
     ARRAY_EDGE_VIEW_FRAC,
@@ -40,35 +64,18 @@ def _heated(m: Any, r: int, q0: float, q1: float, q3: float, q4: float, q5: floa
     return total + m[r, 9] * q4 + m[r, 10] * q5
 
 
-@njit(parallel=True, fastmath=False, error_model="numpy", cache=True)
+@kernel
 def heat(
+    s: Any,
+    w: Any,
     c: Any,
     m: Any,
+    now: Any,
+    albedo_frac: float,
+    earth_ir_w_m2: float,
     step_s: float,
     begins: bool,
     ends: bool,
-    irradiance_w_m2: float,
-    albedo_frac: float,
-    earth_ir_w_m2: float,
-    lit: Any,
-    view: Any,
-    zenith: Any,
-    up_count: Any,
-    array_w: Any,
-    load_w: Any,
-    compute_w: Any,
-    heater_w: Any,
-    battery_heat: Any,
-    throttle: Any,
-    radiated: Any,
-    absorbed: Any,
-    die: Any,
-    plate: Any,
-    loop: Any,
-    radiator: Any,
-    battery: Any,
-    bus: Any,
-    array: Any,
 ) -> None:
     """Temperatures after a part of a tick of step_s, and the clock that heat allows at its end.
 
@@ -78,7 +85,8 @@ def heat(
     battery and bus, 11-12 correction for radiator and bus. Row 6, the array: decay, response and
     correction in columns 0, 6 and 11.
     """
-    host_w, efficiency = c[k.HOST_W], c[k.CONVERTER_FRAC]
+    host_w, converter_frac = c[k.HOST_W], 1.0 / c[k.CONVERTER_FRAC] - 1.0
+    irradiance = now[IRRADIANCE]
     body_m2, array_m2, radiator_m2 = c[k.BODY_M2], c[k.ARRAY_M2], c[k.RADIATOR_M2]
     emissive, absorptive = c[k.RADIATOR_EMISSIVITY], c[k.RADIATOR_ABSORPTIVITY]
     sink_view, sink_w_m2 = c[k.SINK_VIEW_FRAC], c[k.SINK_W_M2]
@@ -87,11 +95,11 @@ def heat(
     lin_r, lin_b, lin_a = c[k.LINEAR], c[k.LINEAR + 1], c[k.LINEAR + 2]
     throttle_k, trip_k = c[k.THROTTLE_K], c[k.TRIP_K]
     fall, rise = THROTTLE_DOWN_PER_S * step_s, THROTTLE_UP_PER_S * step_s
-    for i in prange(die.size):
-        solar = irradiance_w_m2 * lit[i]
-        infrared = earth_ir_w_m2 * view[i]
-        cosine = abs(zenith[i])
-        albedo = albedo_frac * irradiance_w_m2 * view[i] * max(zenith[i], 0.0)
+    for i in range(TILE):
+        solar = irradiance * w[LIT + i]
+        infrared = earth_ir_w_m2 * w[VIEW + i]
+        cosine = abs(w[ZENITH + i])
+        albedo = albedo_frac * irradiance * w[VIEW + i] * max(w[ZENITH + i], 0.0)
         # heat from the sky
         warm = sink_w_m2 if hosted else infrared * sink_view
         light = 0.0 if hosted else albedo * sink_view + solar * (0.5 * RADIATOR_SUN_SIN)
@@ -102,27 +110,27 @@ def heat(
         shine = ARRAY_ABSORPTIVITY_FRAC * (solar * ARRAY_POINTING_COS + albedo * edge)
         shine = array_m2 * (shine + infrared * edge * ARRAY_EMISSIVITY_FRAC)
         # heat from the loads
-        converter = array_w[i] * (1.0 / efficiency - 1.0)
-        accel = max(compute_w[i] - host_w, 0.0) if up_count[i] > 0.0 else 0.0
-        housekeeping = load_w[i] - compute_w[i] - heater_w[i]
+        converter = s[ARRAY_W + i] * converter_frac
+        accel = max(s[COMPUTE_W + i] - host_w, 0.0) if s[UP_COUNT + i] > 0.0 else 0.0
+        housekeeping = s[LOAD_W + i] - s[COMPUTE_W + i] - s[HEATER_W + i]
         t0, t1, t2, t3, t4, t5, t6 = (
-            die[i],
-            plate[i],
-            loop[i],
-            radiator[i],
-            battery[i],
-            bus[i],
-            array[i],
+            s[DIE + i],
+            s[PLATE + i],
+            s[LOOP + i],
+            s[RADIATOR + i],
+            s[BATTERY + i],
+            s[BUS + i],
+            s[ARRAY + i],
         )
         r2, b2, a2 = t3 * t3, t5 * t5, t6 * t6
         excess_r = lin_r * t3 - rad_r * r2 * r2
         excess_b = lin_b * t5 - rad_b * b2 * b2
         excess_a = lin_a * t6 - rad_a * a2 * a2
-        q1 = compute_w[i] - accel
+        q1 = s[COMPUTE_W + i] - accel
         q3 = BUS_TO_RADIATOR_FRAC * housekeeping + taken + excess_r
-        q4 = battery_heat[i] + heater_w[i]
+        q4 = w[BATTERY_HEAT + i] + s[HEATER_W + i]
         q5 = (1.0 - BUS_TO_RADIATOR_FRAC) * housekeeping + converter + body + excess_b
-        q6 = shine - (array_w[i] + converter) + excess_a
+        q6 = shine - (s[ARRAY_W + i] + converter) + excess_a
         # predictor
         n3 = _chain(m, 3, t0, t1, t2, t3, t4, t5) + _heated(m, 3, accel, q1, q3, q4, q5)
         n5 = _chain(m, 5, t0, t1, t2, t3, t4, t5) + _heated(m, 5, accel, q1, q3, q4, q5)
@@ -138,21 +146,21 @@ def heat(
         n4 = _chain(m, 4, t0, t1, t2, t3, t4, t5) + _heated(m, 4, accel, q1, q3, q4, q5)
         n0 += m[0, 11] * change_r + m[0, 12] * change_b
         n3 += m[3, 11] * change_r + m[3, 12] * change_b
-        die[i] = n0
-        plate[i] = n1 + m[1, 11] * change_r + m[1, 12] * change_b
-        loop[i] = n2 + m[2, 11] * change_r + m[2, 12] * change_b
-        radiator[i] = n3
-        battery[i] = n4 + m[4, 11] * change_r + m[4, 12] * change_b
-        bus[i] = n5 + m[5, 11] * change_r + m[5, 12] * change_b
-        array[i] = n6 + m[6, 11] * change_a
-        absorbed[i] = taken
+        s[DIE + i] = n0
+        s[PLATE + i] = n1 + m[1, 11] * change_r + m[1, 12] * change_b
+        s[LOOP + i] = n2 + m[2, 11] * change_r + m[2, 12] * change_b
+        s[RADIATOR + i] = n3
+        s[BATTERY + i] = n4 + m[4, 11] * change_r + m[4, 12] * change_b
+        s[BUS + i] = n5 + m[5, 11] * change_r + m[5, 12] * change_b
+        s[ARRAY + i] = n6 + m[6, 11] * change_a
+        s[ABSORBED + i] = taken
         square = t3 * t3
-        radiated[i] = rad_r * square * square if begins else radiated[i]
+        s[RADIATED + i] = rad_r * square * square if begins else s[RADIATED + i]
         # clock
-        excess, was = n0 - throttle_k, throttle[i]
+        excess, was = n0 - throttle_k, s[THROTTLE + i]
         ramp = max(was - fall, THROTTLE_FLOOR_FRAC) if excess > 0.0 else was
         climbed = min(max(was, THROTTLE_FLOOR_FRAC) + rise, 1.0)
         ramp = climbed if excess < -THROTTLE_BAND_K else ramp
         tripped = (was <= 0.0) & (excess > -TRIP_RECOVERY_K)
         ramp = 0.0 if tripped | (n0 >= trip_k) else ramp
-        throttle[i] = ramp if ends else was
+        s[THROTTLE + i] = ramp if ends else was

@@ -1,7 +1,7 @@
 """What a compiled fleet holds for its satellites: taken from a FleetState, and given as one.
 
-Arrays by class inside, in the order of the roster outside. Of accelerators only those are held to
-which something has happened.
+In tiles of one class inside, in the order of the roster outside. Of accelerators only those are
+held to which something has happened.
 """
 
 import math
@@ -14,13 +14,13 @@ from twin import network, noise
 from twin.compiled import classes as k
 from twin.compiled import draws
 from twin.compiled import rows as r
-from twin.compiled.accelerators import COUNTS
-from twin.compiled.almanac import static_sky
+from twin.compiled.almanac import static_tables
 from twin.compiled.classes import Classes, class_table
 from twin.compiled.coverage import check_weather
-from twin.compiled.events import EventDesk
-from twin.compiled.propagate import propagate
+from twin.compiled.events import COUNTS, EventDesk
+from twin.compiled.propagate import propagate_tiles
 from twin.compiled.roster import Roster
+from twin.compiled.tiles import Tiles
 from twin.environment import EnvironmentSettings
 from twin.orbit import KNOT_INTERVAL_S, Motion, hermite_weights
 from twin.state import (
@@ -32,10 +32,11 @@ from twin.state import (
     FloatArray,
     IntArray,
 )
-from twin.upsets import UECC, accelerator_rows
+from twin.upsets import UECC
 
 _NODES: Final = len(THERMAL_NODES)
 _KINDS: Final = len(SEE_KINDS)
+_REVERSALS: Final = (r.THRESHOLD - r.REVERSAL) // r.TILE
 _COMPUTED: Final = frozenset(
     {
         "node_temp_k",
@@ -55,8 +56,9 @@ _COMPUTED: Final = frozenset(
 class HeldFleet:
     """State of n satellites between two ticks, and SGP4's knots around it.
 
-    Rows are in the order of the roster outside and by class inside. Raises NotCompiledError
-    for what the kernels do not have: the Sun at its maximum, solar particle events and storms.
+    Rows are in the order of the roster outside and in tiles of one class inside. Raises
+    NotCompiledError for what the kernels do not have: the Sun at its maximum, solar particle
+    events and storms.
     """
 
     def __init__(
@@ -67,31 +69,23 @@ class HeldFleet:
         seed: int,
         settings: EnvironmentSettings | None = None,
     ) -> None:
-        order = np.argsort(who.classes.of_row, kind="stable")
-        self._order: IntArray = order
-        self._place = np.argsort(order, kind="stable")  # where each row of the roster is inside
-        self._of_row = who.classes.of_row[order]
-        self._classes = Classes(who.classes.params, self._of_row)
-        self._elements = np.ascontiguousarray(who.elements[:, order])
-        self._keys = who.keys[order]
-        self.count = order.size
+        self.count = who.classes.of_row.size
         self.step_s, self.seed, self.epoch_unix_s = step_s, seed, epoch_unix_s
         self.settings = settings or EnvironmentSettings()
         check_weather(self.settings)
-        vendors = who.vendors
-        if len(set(vendors)) > 1:
-            vendors = tuple(vendors[row] for row in order.tolist())
-        self._desk = EventDesk(self._classes, self._keys, vendors, seed, step_s)
+        self._classes = Classes(who.classes.params, who.classes.of_row)
+        self._tiles = tiles = Tiles(who.classes.of_row)
+        self._elements = tiles.spread(who.elements)
+        self._keys = tiles.spread(who.keys[np.newaxis])[:, 0]
         self._table = class_table(who.classes.params, step_s)
-        total = len(who.classes.params.mass_kg)
-        self._bounds = np.searchsorted(self._of_row, np.arange(total + 1))
-        self._s = np.zeros((r.ROWS, self.count))
+        self._desk = EventDesk(tiles, who.vendors, self._table.constants, seed)
+        self._s = np.zeros((tiles.count, r.ROWS * r.TILE))
         self._knots: dict[int, FloatArray] = {}
         self._spare: tuple[int, FloatArray, int] | None = None
-        self._codes = np.zeros(self.count, dtype=np.int64)
-        self._sky = static_sky(self.settings)
+        self._codes = np.zeros((tiles.count, r.TILE), dtype=np.int8)
+        self._due = np.zeros((tiles.count, r.TILE), dtype=np.int8)
+        self._sky = static_tables(self.settings)
         self._stream = np.uint64(noise.stream_key(seed, "cecc"))
-        self._found = np.zeros(self.count, dtype=np.int64)
         self._kept: dict[str, Any] = {}
         self._seen: tuple[float, FloatArray] | None = None
         self._begun_s = 0.0
@@ -102,34 +96,52 @@ class HeldFleet:
         """Bytes of all arrays that are held for the satellites."""
         knots = sum(one.nbytes for one in self._knots.values())
         spare = self._spare[1].nbytes if self._spare else 0
-        arrays = (self._s, self._elements, self._keys, self._of_row, self._order, self._place)
-        return knots + spare + sum(one.nbytes for one in (*arrays, self._codes, self._found))
+        arrays = (self._s, self._elements, self._keys, self._classes.of_row, self._codes, self._due)
+        total = knots + spare + self._tiles.nbytes + self._desk.nbytes
+        return total + sum(one.nbytes for one in arrays)
 
     def load(self, state: FleetState, tick: int, rows: IntArray | None = None) -> None:
         """Take the state after a tick; `rows` (m,) of the roster, all of them by default.
 
         A state with outages or counts of accelerators cannot be loaded in parts.
         """
-        at = self._place if rows is None else self._place[rows]
-        s = self._s
         if state.accel_down_s.any() or any(getattr(state, name).any() for name in COUNTS):
             raise ValueError("a compiled fleet starts from a state without accelerator events")
+        at = np.arange(self.count) if rows is None else rows
+        of_row = self._classes.of_row[at]
         for name, row in r.STATE_ROWS.items():
-            s[row, at] = getattr(state, name)
-        s[r.TEMPERATURE : r.TEMPERATURE + _NODES, at] = state.node_temp_k.T
-        s[r.THRESHOLD : r.THRESHOLD + _KINDS, at] = state.see_threshold_count.T
-        s[r.COUNT : r.COUNT + _KINDS, at] = state.see_event_count.T
-        s[r.REVERSAL :, at] = state.cycle_reversal_frac.T
-        s[r.PHASE, at] = (self._keys[at] >> np.uint64(11)).astype(np.float64) * 2.0**-53
-        s[r.UP_COUNT, at] = self._table.constants[self._of_row[at], k.ACCEL_COUNT]
+            self._put(row, at, getattr(state, name))
+        for node in range(_NODES):
+            self._put(r.DIE + node * r.TILE, at, state.node_temp_k[:, node])
+        for kind in range(_KINDS):
+            self._put(r.THRESHOLD + kind * r.TILE, at, state.see_threshold_count[:, kind])
+            self._put(r.COUNT + kind * r.TILE, at, state.see_event_count[:, kind])
+        for newest in range(_REVERSALS):
+            self._put(r.REVERSAL + newest * r.TILE, at, state.cycle_reversal_frac[:, newest])
+        keys = self._keys.ravel()[self._tiles.slot[at]]
+        self._put(r.PHASE, at, (keys >> np.uint64(11)).astype(np.float64) * 2.0**-53)
+        self._put(r.UP_COUNT, at, self._table.constants[of_row, k.ACCEL_COUNT])
+        self._put(r.PLANNED, at, np.full(at.size, np.inf))
         self._load_fluences(state, at)
-        count = self._classes.params.accel_count[self._of_row[at]]
+        count = self._classes.params.accel_count[of_row]
         if state.accel_energy_j.size:  # nothing has happened yet: a satellite's are alike
             first = np.minimum(np.cumsum(count) - count, state.accel_energy_j.size - 1)
-            s[r.UNIT_ENERGY, at] = state.accel_energy_j[first]
+            self._put(r.UNIT_ENERGY, at, state.accel_energy_j[first])
         self._keep(state, at)
-        draws.set_all_due(s, self._of_row, self._table.constants)
+        draws.set_all_due(
+            self._s, self._tiles.slot[at], self._tiles.class_of, self._table.constants
+        )
+        self._tiles.fill_up(self._s)
         self.tick = self._begun_tick = tick
+
+    def _put(self, row: int, at: IntArray, values: Any) -> None:
+        slot = self._tiles.slot[at]
+        self._s[slot // r.TILE, row + slot % r.TILE] = values
+
+    def _get(self, row: int, at: IntArray) -> FloatArray:
+        slot = self._tiles.slot[at]
+        found: FloatArray = self._s[slot // r.TILE, row + slot % r.TILE]
+        return found
 
     def _keep(self, state: FleetState, at: IntArray) -> None:
         """What no kernel changes; a value that all satellites share is held once."""
@@ -151,37 +163,39 @@ class HeldFleet:
 
         [s after the epoch]; as in twin/orbit.py, but for the compiled SGP4 at the knots.
         """
-        at = self._place if rows is None else self._place[rows]
+        slot = self._tiles.slot if rows is None else self._tiles.slot[rows]
+        tile, lane = slot // r.TILE, slot % r.TILE
         index = math.floor(elapsed_s / KNOT_INTERVAL_S)
         begin, end = self._knot(index), self._knot(index + 1)
         weights = hermite_weights((elapsed_s - index * KNOT_INTERVAL_S) / KNOT_INTERVAL_S)
         out = []
         for four in (weights[:4], weights[4:]):
-            curve = begin[:3, at] * four[0]
-            curve += end[:3, at] * four[1]
-            curve += begin[3:, at] * four[2]
-            curve += end[3:, at] * four[3]
-            out.append(curve.T)
+            curve = begin[tile, :3, lane] * four[0]
+            curve += end[tile, :3, lane] * four[1]
+            curve += begin[tile, 3:, lane] * four[2]
+            curve += end[tile, 3:, lane] * four[3]
+            out.append(curve)
         return Motion(*out)
 
     def event_counts(self, rows: IntArray | None = None) -> IntArray:
         """Events so far by kind, (7,), and corrected errors last: (8,), of these rows."""
-        at = self._place if rows is None else self._place[rows]
-        counts = [*range(r.COUNT, r.COUNT + _KINDS), r.CECC_COUNT]
-        return np.array([self._s[row, at].sum() for row in counts], dtype=np.int64)
+        at = np.arange(self.count) if rows is None else rows
+        counts = [*(r.COUNT + kind * r.TILE for kind in range(_KINDS)), r.CECC_COUNT]
+        return np.array([self._get(row, at).sum() for row in counts], dtype=np.int64)
 
     def loaded_links(self) -> tuple[int, FloatArray]:
         """The tick whose state was loaded, and link_acquire_s (n, 4) in it."""
-        return self._begun_tick, np.array(self._kept["link_acquire_s"][self._place])
+        return self._begun_tick, np.array(self._kept["link_acquire_s"])
 
     def _exposed_at(self, tick: IntArray | int) -> Any:
         """Time since the epoch during which accelerators could fail [s]."""
         return self._begun_s + (tick - self._begun_tick) * self.step_s
 
     def _load_fluences(self, state: FleetState, at: IntArray) -> None:
-        rates = self._table.constants[self._of_row[at], k.RATES : k.RATES + _KINDS]
+        rates = self._table.constants[self._classes.of_row[at], k.RATES : k.RATES + _KINDS]
         per = np.where(rates > 0.0, state.see_hazard_count / np.maximum(rates, 1e-300), 0.0)
-        self._s[r.FLUENCE, at], self._s[r.MEMORY_FLUENCE, at] = per[:, 0], per[:, UECC]
+        self._put(r.FLUENCE, at, per[:, 0])
+        self._put(r.MEMORY_FLUENCE, at, per[:, UECC])
         # A product of the tick, never a running sum, so that every path agrees.
         self._begun_s = float(per[:, _KINDS - 1].max(initial=0.0))
 
@@ -194,17 +208,17 @@ class HeldFleet:
         `fleet` go to rows of the roster; links and contacts are computed from them, as nothing in
         the plant depends on which link or station it is. Arrays of its own.
         """
-        place = self._place if rows is None else self._place[rows]
-        s = self._s[:, place]
-        values: dict[str, Any] = {name: s[row] for name, row in r.STATE_ROWS.items()}
+        at = np.arange(self.count) if rows is None else rows
+        s = self._tiles.gathered(self._s, at)  # (ROWS, m)
+        values: dict[str, Any] = {name: s[row // r.TILE] for name, row in r.STATE_ROWS.items()}
         values["mode"] = values["mode"].astype(np.int64)
         for name in ("cecc_event_count", "job_kill_count"):
             values[name] = values[name].astype(np.int64)
-        values["node_temp_k"] = s[r.TEMPERATURE : r.TEMPERATURE + _NODES].T.copy()
-        values["see_hazard_count"] = self._hazard(place, self._exposed_at(self.tick))
-        values["see_threshold_count"] = s[r.THRESHOLD : r.THRESHOLD + _KINDS].T.copy()
-        values["see_event_count"] = s[r.COUNT : r.COUNT + _KINDS].T.astype(np.int64)
-        values["cycle_reversal_frac"] = s[r.REVERSAL :].T.copy()
+        values["node_temp_k"] = _columns(s, r.DIE, _NODES)
+        values["see_hazard_count"] = self._hazard(at, self._exposed_at(self.tick))
+        values["see_threshold_count"] = _columns(s, r.THRESHOLD, _KINDS)
+        values["see_event_count"] = _columns(s, r.COUNT, _KINDS).astype(np.int64)
+        values["cycle_reversal_frac"] = _columns(s, r.REVERSAL, _REVERSALS)
         contact = network.ground_contact(environment, fleet.params)
         values["ground_station_index"] = contact.station_index
         values["ground_range_m"] = contact.range_m
@@ -214,8 +228,15 @@ class HeldFleet:
             fleet.params,
             None if rows is None else self._positions(environment.elapsed_s),
         )
-        values |= self._accelerators(fleet, place, values["cecc_event_count"])
-        values |= {name: kept[place] for name, kept in self._kept.items()}
+        values |= self._desk.accelerators(
+            fleet,
+            at,
+            s[r.UNIT_ENERGY // r.TILE],
+            values["cecc_event_count"],
+            self.tick,
+            self.step_s,
+        )
+        values |= {name: kept[at] for name, kept in self._kept.items()}
         return FleetState(**values)
 
     def _positions(self, elapsed_s: float) -> FloatArray:
@@ -223,55 +244,33 @@ class HeldFleet:
             self._seen = (elapsed_s, self.motion(elapsed_s).position_teme_m)
         return self._seen[1]
 
-    def _accelerators(self, fleet: Fleet, place: IntArray, corrected: IntArray) -> dict[str, Any]:
-        rows = accelerator_rows(fleet.params.accel_count)
-        energy_j = self._s[r.UNIT_ENERGY, place][rows.owner]
-        values: dict[str, Any] = {
-            name: np.zeros(rows.owner.size, dtype=np.int64) for name in COUNTS
-        }
-        down_s = np.zeros(rows.owner.size)
-        touched = np.fromiter(self._desk.touched, dtype=np.int64)
-        _, outside, which = np.intersect1d(place, touched, return_indices=True)
-        for index, row in zip(outside.tolist(), touched[which].tolist(), strict=True):
-            one = self._desk.touched[row]
-            span = slice(int(rows.first[index]), int(rows.first[index + 1]))
-            down_s[span] = one.down_at(self.tick, self.step_s)
-            energy = float(self._s[r.UNIT_ENERGY, row])
-            energy_j[span] = one.energy_j(self.tick, self.step_s, energy)
-            for name in COUNTS:
-                values[name][span] = one.counts[name]
-        errors = np.zeros(rows.owner.size, dtype=np.int64)
-        owner = np.repeat(np.arange(place.size), corrected)
-        number = np.arange(owner.size) - np.repeat(np.cumsum(corrected) - corrected, corrected)
-        draw = noise.uniform(self.seed, "cecc_target", fleet.satellite_key[owner], number)
-        at = rows.first[owner] + (draw * fleet.params.accel_count[owner]).astype(np.int64)
-        np.add.at(errors, at, 1)
-        return {
-            "accel_down_s": down_s,
-            "accel_energy_j": energy_j,
-            "accel_cecc_count": errors,
-            **values,
-        }
-
-    def _hazard(self, at: IntArray, exposed_s: float) -> FloatArray:
-        rates = self._table.constants[self._of_row[at], k.RATES : k.RATES + _KINDS]
-        fluence = np.repeat(self._s[r.FLUENCE, at][:, np.newaxis], _KINDS, axis=1)
-        fluence[:, UECC] = self._s[r.MEMORY_FLUENCE, at]
+    def _hazard(self, at: IntArray, exposed_s: Any) -> FloatArray:
+        rates = self._table.constants[self._classes.of_row[at], k.RATES : k.RATES + _KINDS]
+        fluence = np.repeat(self._get(r.FLUENCE, at)[:, np.newaxis], _KINDS, axis=1)
+        fluence[:, UECC] = self._get(r.MEMORY_FLUENCE, at)
         fluence[:, _KINDS - 2 :] = exposed_s
         return np.asarray(rates * fluence)
 
     def _knot(self, index: int) -> FloatArray:
         if index not in self._knots:
-            motion, first = np.empty((6, self.count)), 0
+            motion, first = self._room(), 0
             if self._spare is not None and self._spare[0] == index:
                 _, motion, first = self._spare
                 self._spare = None
-            self._propagate(motion, index, first, self.count)
+            self._propagate(motion, index, first, self._tiles.count)
             self._knots = {i: one for i, one in self._knots.items() if abs(i - index) <= 1}
             self._knots[index] = motion
         return self._knots[index]
 
+    def _room(self) -> FloatArray:
+        return np.empty((self._tiles.count, 6, r.TILE))
+
     def _propagate(self, motion: FloatArray, index: int, first: int, last: int) -> None:
         if last > first:
             minutes = index * KNOT_INTERVAL_S / 60.0
-            propagate(self._elements, minutes, first, last, motion, self._codes)
+            propagate_tiles(self._elements, minutes, first, last, motion, self._codes)
+
+
+def _columns(s: FloatArray, row: int, count: int) -> FloatArray:
+    first = row // r.TILE
+    return np.ascontiguousarray(s[first : first + count].T)

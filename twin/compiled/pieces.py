@@ -3,6 +3,7 @@
 import math
 from typing import Final
 
+import numpy as np
 from numba import njit
 
 from twin.ageing import CLOCK_FLOOR_FRAC, CLOCK_LOSS_PER_KRAD, ONSET_RAD
@@ -20,7 +21,7 @@ _SEGMENTS: Final = float(len(_CELL_OCV_V) - 1)
 def cell_v(soc_frac: float) -> float:
     """Open-circuit voltage of one cell [V]: twin/battery.py."""
     at = clipped(soc_frac, 0.0, 1.0) * _SEGMENTS
-    segment = min(math.floor(at), _SEGMENTS - 1.0)
+    segment = min(np.floor(at), _SEGMENTS - 1.0)
     lower = int(segment)
     return _OCV[lower] + (at - segment) * (_OCV[lower + 1] - _OCV[lower])
 
@@ -58,7 +59,7 @@ def next_mode(
 def is_on(elapsed_s: float, phase: float, period_s: float, on_s: float) -> float:
     """1 while the payload may run, else 0: twin/workload.py, burst_is_on."""
     turns = elapsed_s / max(period_s, 1e-9) + phase
-    position = (turns - math.floor(turns)) * period_s
+    position = (turns - np.floor(turns)) * period_s
     return 1.0 if (period_s <= 0.0) | (position < on_s) else 0.0
 
 

@@ -249,7 +249,7 @@ def _one(one: Any, elapsed_min: float) -> Any:
     return _place(sma, motion, max(ecc, 1e-6), tilt, node % _TAU, argp % _TAU, mean % _TAU)
 
 
-@njit(parallel=True, fastmath=False, error_model="numpy", cache=True)
+@njit(error_model="numpy", cache=True)
 def propagate(
     elements: Any, elapsed_min: float, first: int, last: int, motion: Any, code: Any
 ) -> None:
@@ -258,7 +258,7 @@ def propagate(
     Elements (8, n) in the order of ELEMENTS; elapsed minutes since the epoch of the run. Codes
     as in twin/orbit.py: rows with a code other than 0 are nan, -1 is a result that is not finite.
     """
-    for i in prange(first, last):
+    for i in range(first, last):
         error, x, y, z, u, v, w = _one(elements[:, i], elapsed_min)
         if error == 0 and not math.isfinite(x + y + z + u + v + w):
             error = -1
@@ -267,3 +267,12 @@ def propagate(
         code[i] = error
         motion[0, i], motion[1, i], motion[2, i] = x, y, z
         motion[3, i], motion[4, i], motion[5, i] = u, v, w
+
+
+@njit(parallel=True, error_model="numpy", cache=True)
+def propagate_tiles(
+    elements: Any, elapsed_min: float, first: int, last: int, motion: Any, code: Any
+) -> None:
+    """`propagate` for tiles first to last: (tiles, 8, TILE), (tiles, 6, TILE), (tiles, TILE)."""
+    for tile in prange(first, last):
+        propagate(elements[tile], elapsed_min, 0, motion.shape[2], motion[tile], code[tile])
