@@ -6,6 +6,7 @@ from pathlib import Path
 from dashboards import build
 from dashboards.channel_docs import channels_page
 from dashboards.equations_docs import EquationError, equations_page
+from services.asyncapi import asyncapi_page
 from services.broker_access import SERVER_USERS, WATCH, access_table, satellite
 from services.settings import Settings
 
@@ -40,6 +41,7 @@ def security_page() -> str:
 PAGES = {
     "docs/security.md": security_page,
     "docs/settings.md": settings_page,
+    "docs/asyncapi.yaml": asyncapi_page,
     "docs/channels.md": channels_page,
     "docs/equations.md": equations_page,
 }

@@ -28,6 +28,7 @@ class Batch:
     time_ns: int = 0  # on-board time of the report
     base: int = 0  # its publisher owes nothing below this number
     spool_id: int = 0  # 0 = not in the spool
+    refused: tuple[tuple[bytes, str], ...] = ()  # lines of the message that are not in the body
 
     def facts(self) -> bytes:
         """Everything but topic and body, for the spool."""

@@ -43,7 +43,8 @@ def simulator(
     """
     topics = Topics(fleet)
     writes = [topics.telemetry(shard) for shard in shards]
-    writes += [topics.state(), topics.event(), topics.part(), topics.service(name)]
+    writes += [topics.mirror(), topics.state(), topics.event(), topics.part()]
+    writes.append(topics.service(name))
     reads = [topics.command(), topics.part(), *(topics.watermark(shard) for shard in shards)]
     return BrokerUser(name, "simulator, gateway of its shards", tuple(writes), tuple(reads))
 
@@ -59,7 +60,12 @@ def satellite(name: str, fleet: str) -> BrokerUser:
     return BrokerUser(
         name,
         "a satellite of its own, or whoever speaks for it",
-        writes=(topics.telemetry(name), topics.state(name)),
+        writes=(
+            topics.telemetry(name),
+            topics.mirror(name),
+            topics.lines(name),
+            topics.state(name),
+        ),
         reads=(topics.command(name), topics.command("all"), topics.watermark(name)),
     )
 
@@ -68,7 +74,7 @@ INGEST = BrokerUser(
     "ingest",
     "ingester: telemetry to the store",
     writes=(ALL.watermark(), ALL.service("ingest-1")),
-    reads=(ALL.telemetry(), DROPPED),
+    reads=(ALL.telemetry(), ALL.mirror(), ALL.lines(), DROPPED),
 )
 CONSOLE = BrokerUser(
     "console",

@@ -105,8 +105,8 @@ async def _replay(
             body = lanes.check_row(letter.topic, letter.payload)
         else:
             batch = lanes.check(Message(letter.topic, letter.payload, False, lambda: None))
-            if batch is None:
-                raise RefusedMessageError("owner", "not a topic of ours")
+            if batch is None or batch.refused:
+                raise RefusedMessageError("schema", "not wholly a message of ours")
             body = batch.body
     except RefusedMessageError:
         result.stayed += 1

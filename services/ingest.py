@@ -164,7 +164,8 @@ async def _serve(
 
 
 async def _receive(ingester: Ingester, connection: Connection) -> None:
-    await connection.subscribe(Topics().telemetry(), DROPPED)
+    topics = Topics()
+    await connection.subscribe(topics.telemetry(), topics.mirror(), topics.lines(), DROPPED)
     async for message in connection.messages():
         if message.topic == DROPPED:
             message.acknowledge()

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from services.batches import Batch, BatchKey
 from services.dead_letters import DeadLetters
@@ -90,11 +90,27 @@ class Ingester:
                 kept=message.acknowledge,
             )
             return
-        if batch is None:
+        if batch is not None and batch.refused:
+            batch = self._letters_first(batch)
+        if batch is None or (batch.key is None and not batch.body):
             self.counts.foreign += 1
-            message.acknowledge()
+            (batch or message).acknowledge()
         elif not self._came_before(batch):
             await (self.queue.put(batch) if self.spool is None else self.spool.put(batch))
+
+    def _letters_first(self, batch: Batch) -> Batch:
+        """The batch, acknowledged once its refused lines are kept too."""
+        left = len(batch.refused) + 1
+
+        def done() -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                batch.acknowledge()
+
+        for line, reason in batch.refused:
+            self.dead_letters.add(batch.topic, reason, line, kind="schema", kept=done)
+        return replace(batch, acknowledge=done, refused=())
 
     def _came_before(self, batch: Batch) -> bool:
         """A copy is acknowledged when the first one is durable; it is not written again."""

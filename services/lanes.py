@@ -3,7 +3,8 @@
 The main lane carries batches of our own simulators. Their rows pass through as bytes: no value is
 parsed. What is checked is the header (who, which, how many, checksum), the head of every row
 (measurement and tags) against the heads that this shard may send, and that each row has fields
-and a stamp and no text. A head is examined once; after that it is one look-up in a set.
+and a stamp and no text. A head is examined once; after that it is one look-up in a set. The lanes
+of satellites that we do not simulate are in `foreign_lanes.py`.
 """
 
 import re
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from services.batches import Batch
+from services.foreign_lanes import ForeignError, document_batch, lines_batch
 from services.mqtt import Message
 from services.topics import SIMULATOR_SHARD, Address, parse
 from twin.frames import FrameError, FrameHeader, open_batch
@@ -22,6 +24,7 @@ HEAD = re.compile(rb"[a-z_0-9]+((?:,[a-z_0-9]+=[A-Za-z0-9_.:-]+)+)")
 STAMP = re.compile(rb"-?[0-9]{1,19}")
 NEWLINE, SPACE = 10, 32
 HEADS_PER_SHARD_LIMIT = 16_384
+FLEETS_LIMIT = 1_000
 
 ShardOwners = Mapping[str, Mapping[str, str]]
 """Fleet -> satellite -> the shard that may name it."""
@@ -64,9 +67,29 @@ class Lanes:
     def check(self, message: Message) -> Batch | None:
         """A batch to store; None for a topic that is not ours. Raises RefusedMessageError."""
         address = parse(message.topic)
-        if address is None or address.lane != "tlm":
+        if address is None or address.lane not in {"tlm", "sat", "lp"}:
             return None
-        return self._own_batch(message, address)
+        if address.lane == "tlm":
+            return self._own_batch(message, address)
+        try:
+            return self._foreign_batch(message, address)
+        except ForeignError as error:
+            raise RefusedMessageError(error.kind, str(error)) from None
+
+    def _foreign_batch(self, message: Message, address: Address) -> Batch:
+        fleet = self._fleets.get(address.fleet)
+        if address.lane == "sat":
+            live = fleet.run if fleet and address.leaf in fleet.owners else None
+            batch, satellites = document_batch(message, address, live), {address.leaf}
+        else:
+            batch, satellites = lines_batch(message, address)
+        listed = self._owners().get(address.fleet)
+        for satellite in satellites if batch.body else ():
+            claimed = fleet.owners.get(satellite, address.leaf) if fleet else address.leaf
+            if (claimed if listed is None else listed.get(satellite)) != address.leaf:
+                reason = f"a row of a satellite of another shard: {satellite}"
+                raise ForeignError("owner", reason)
+        return batch
 
     def check_row(self, topic: str, row: bytes) -> bytes:
         """A single row that the store refused before. Raises RefusedMessageError."""
@@ -125,6 +148,8 @@ class Lanes:
     def _check_heads(self, header: FrameHeader, heads: set[bytes]) -> None:
         fleet = self._fleets.get(header.fleet)
         if fleet is None or fleet.run != header.run:
+            if len(self._fleets) >= FLEETS_LIMIT:
+                self._fleets.pop(next(iter(self._fleets)))
             fleet = self._fleets[header.fleet] = _Fleet(header.run)
         known = fleet.heads.setdefault(header.shard, set())
         unknown = heads - known

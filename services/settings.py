@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     store_retention_h: float = Field(24.0, gt=0, description="embedded store, since the write")
 
     scenario: str = Field("flown-2026", description="file or name of a shipped scenario")
+    mirror_satellites: str = Field(
+        "", description="comma-separated ids whose reports the simulator also publishes as JSON"
+    )
     epoch: str | None = Field(None, description="ISO 8601 UTC; replaces the scenario's epoch")
     console_listen: str = Field("127.0.0.1:8080", description="host:port of the web console")
     console_allowed_hosts: str = Field("", description="comma-separated, besides loopback names")

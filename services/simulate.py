@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from services.command_log import CommandLog
 from services.control import Control
 from services.metrics import Metrics
+from services.mirror import Mirror, mirror_of
 from services.mqtt import Connection, ServiceState, keep_connected
 from services.plan import Plan
 from services.resume import (
@@ -52,12 +53,13 @@ async def run_simulate(
 
     metrics = Metrics("simulate", plan.part_name.removeprefix("-") or "1")
     watch_simulator(metrics, simulator)
+    mirror = mirror_of(settings, simulator)
 
     async def use(connection: Connection) -> None:
         simulator.broker_is_up = True
         metrics.connections += 1
         try:
-            await _serve(simulator, connection, service)
+            await _serve(simulator, connection, service, mirror)
         finally:
             simulator.broker_is_up = False
 
@@ -123,13 +125,16 @@ async def _drain(simulator: Simulator, patience_s: float) -> None:
         LOG.warning("%d frames still owed", simulator.outbox.frames_count)
 
 
-async def _serve(simulator: Simulator, connection: Connection, service: ServiceState) -> None:
+async def _serve(
+    simulator: Simulator, connection: Connection, service: ServiceState, mirror: Mirror
+) -> None:
     """One connection: send what is due, hear watermarks and commands, say how it goes."""
     simulator.outbox.forget_sends()
     async with _farewell(simulator, connection, service), asyncio.TaskGroup() as tasks:
         tasks.create_task(_hear(simulator, connection))
         tasks.create_task(_send(simulator, connection))
         tasks.create_task(_send_states(simulator, connection))
+        tasks.create_task(mirror.send(connection))
         while True:
             state = service.payload("online", **simulator.status())
             await connection.publish(service.topic, state, retain=True)

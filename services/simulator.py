@@ -7,6 +7,7 @@ simulation waits: time falls behind, nothing is dropped. The way over MQTT is `s
 import asyncio
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -54,6 +55,7 @@ class Simulator:
     counts: Counts = field(default_factory=Counts)
     done: asyncio.Event = field(default_factory=asyncio.Event)
     clock: Clock = SYSTEM_CLOCK
+    on_report: Callable[[bytes], None] = lambda _body: None  # rows as they are sent
 
     def __post_init__(self) -> None:
         self.seed = self.plan.scenario.seed
@@ -257,11 +259,13 @@ class Simulator:
         seq = shard.seq(self.tick)
         if self.recorders is None:
             self._put(shard.name, seq, len(shard.rows), body)
+            self.on_report(body)
             return
         contact = self.state.ground_station_index >= 0
         accel_count = self.fleet.params.accel_count
         sent = self.recorders.transmit(shard, seq, body, contact, accel_count)
         self._put(shard.name, seq, sent.frames, sent.body, sent.late)
+        self.on_report(sent.body)
 
     def _put(
         self,

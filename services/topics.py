@@ -1,6 +1,8 @@
 """MQTT topics: the only place that knows how they are spelled.
 
 fleet/v1/<fleet>/tlm/<shard>      batches of line protocol, QoS 1
+fleet/v1/<fleet>/sat/<sat>/tlm    one satellite's telemetry as JSON: mirror, and foreign satellites
+fleet/v1/<fleet>/lp/<source>      line protocol of publishers that are not ours (Telegraf)
 fleet/v1/<fleet>/state/<sat>      retained last-known state of one satellite, on change
 fleet/v1/<fleet>/cmd/<target>     commands: a satellite id, a plane or `all`
 fleet/v1/<fleet>/event            what was done and what happened
@@ -39,6 +41,14 @@ class Topics:
         """Events of the fleet."""
         return f"{ROOT}/{self.fleet}/event"
 
+    def mirror(self, satellite: str = "+") -> str:
+        """One satellite's telemetry as JSON."""
+        return f"{ROOT}/{self.fleet}/sat/{satellite}/tlm"
+
+    def lines(self, source: str = "+") -> str:
+        """Line protocol of a publisher that is not ours."""
+        return f"{ROOT}/{self.fleet}/lp/{source}"
+
     def watermark(self, shard: str = "+") -> str:
         """Stored-up-to marks of one shard."""
         return f"{ROOT}/{self.fleet}/wm/{shard}"
@@ -57,13 +67,15 @@ class Address:
     """A received topic in parts."""
 
     fleet: str
-    lane: str  # tlm, state, cmd, event, wm, part, service
+    lane: str  # tlm, sat, lp, state, cmd, event, wm, part, service
     leaf: str  # shard, satellite, target or service; empty for event
 
 
 def parse(topic: str) -> Address | None:
     """The parts of a topic of ours; None for anything else."""
     parts = topic.split("/")
+    if parts[:2] == ROOT.split("/") and len(parts) == 6 and (parts[3], parts[5]) == ("sat", "tlm"):
+        return Address(parts[2], "sat", parts[4])
     if parts[:2] != ROOT.split("/") or len(parts) not in {4, 5}:
         return None
     return Address(parts[2], parts[3], parts[4] if len(parts) == 5 else "")
