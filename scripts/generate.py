@@ -7,7 +7,7 @@ from dashboards import build
 from dashboards.channel_docs import channels_page
 from dashboards.equations_docs import EquationError, equations_page
 from services.asyncapi import asyncapi_page
-from services.broker_access import SERVER_USERS, WATCH, access_table, satellite
+from services.broker_access import SERVER_USERS, WATCH, access_table, publisher, satellite
 from services.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,7 +34,8 @@ def security_page() -> str:
     text = (ROOT / "docs/security.md").read_text("utf-8")
     before, _, rest = text.partition(begin)
     _, end, after = rest.partition("<!-- end -->")
-    example = (*SERVER_USERS, WATCH, satellite("sat-a", "FLEET"))
+    guests = (satellite("sat-a", "FLEET"), publisher("telegraf", "FLEET"))
+    example = (*SERVER_USERS, WATCH, *guests)
     return before + begin + access_table(example) + end + after
 
 

@@ -25,11 +25,11 @@ started. A certificate that ends in less than 60 days is renewed by any run.
 import argparse
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from services.broker_access import SERVER_USERS, BrokerUser, access_file, simulator
+from services.broker_access import GUESTS, SERVER_USERS, BrokerUser, access_file, simulator
 from services.broker_config import BrokerPlaces, mosquitto_conf
 from services.certificates import Pair, new_authority, new_server, serves
 from services.secret_files import (
@@ -73,6 +73,7 @@ GROUP_VARIABLE = "TWIN_SECRETS_GID"
 MOUNT = "/run/secrets"  # where an engine puts secrets
 BROKER_PORT = 8883
 BROKER_NAMES = ("mosquitto", "localhost", "127.0.0.1")
+GUEST = re.compile(r"mqtt_(satellite|publisher)\.([a-z0-9-]+)@([A-Za-z0-9_.-]+)_password")
 PART = re.compile(r"mqtt_(simulate-\d+of\d+)_password")
 
 
@@ -90,6 +91,25 @@ def users_of(directory: Path, parts: int = 0) -> tuple[BrokerUser, ...]:
     names = [f"simulate-{part}of{parts}" for part in range(parts)]
     names += [found[1] for path in directory.iterdir() if (found := PART.fullmatch(path.name))]
     return (*SERVER_USERS, *(simulator(name) for name in sorted(set(names))))
+
+
+def guests_of(directory: Path, asked: Sequence[str] = ()) -> dict[str, BrokerUser]:
+    """Password file -> user, of the guests asked for and of those there are files of.
+
+    asked: `satellite.NAME@FLEET` or `publisher.NAME@FLEET`. Raises WeakSecretError for another.
+    """
+    names = [f"mqtt_{guest}_password" for guest in asked]
+    names += [path.name for path in directory.iterdir() if GUEST.fullmatch(path.name)]
+    guests = {}
+    for name in sorted(set(names)):
+        found = GUEST.fullmatch(name)
+        try:
+            if found is None:
+                raise ValueError("KIND.NAME@FLEET, kind satellite or publisher")
+            guests[name] = GUESTS[found[1]](found[2], found[3])
+        except ValueError as error:
+            raise WeakSecretError(f"--guest: {name}: {error}") from None
+    return guests
 
 
 def ensure_secret(path: Path, *, renew: bool) -> bool:
@@ -132,9 +152,9 @@ def ensure_certificates(directory: Path, names: Sequence[str], *, renew: bool) -
     return written
 
 
-def ensure_broker_files(directory: Path, users: Sequence[BrokerUser]) -> list[str]:
+def ensure_broker_files(directory: Path, users: Mapping[str, BrokerUser]) -> list[str]:
     """Password file, access file, configuration and the health check's options."""
-    passwords = {user.name: _text(directory / broker_secret(user.name)).strip() for user in users}
+    passwords = {user.name: _text(directory / name).strip() for name, user in users.items()}
     written = []
     if not password_file_fits(_text(directory / PASSWORD_FILE), passwords):
         write_secret(directory / PASSWORD_FILE, password_file(passwords))
@@ -155,7 +175,7 @@ def ensure_broker_files(directory: Path, users: Sequence[BrokerUser]) -> list[st
         f"-u health\n-P {passwords['health']}\n-p {BROKER_PORT}\n--cafile {MOUNT}/{AUTHORITY}\n"
     )
     for name, text in (
-        (ACCESS_FILE, access_file(users)),
+        (ACCESS_FILE, access_file(users.values())),
         (CONFIGURATION, mosquitto_conf(places)),
         (HEALTH_OPTIONS, options),
     ):
@@ -184,12 +204,14 @@ def make_secrets(
     rotate: bool = False,
     hosts: Sequence[str] = (),
     parts: int = 0,
+    guests: Sequence[str] = (),
 ) -> list[str]:
     """Make what is missing; names of what was written. Raises WeakSecretError."""
     directory.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
     directory.chmod(DIRECTORY_MODE)
-    users = users_of(directory, parts)
-    renewed = [*(broker_secret(user.name) for user in users), CONSOLE_TOKEN]
+    users = {broker_secret(user.name): user for user in users_of(directory, parts)}
+    users |= guests_of(directory, guests)
+    renewed = [*users, CONSOLE_TOKEN]
     written = [name for name in renewed if ensure_secret(directory / name, renew=rotate)]
     written += [
         name for name in FIRST_START_SECRETS if ensure_secret(directory / name, renew=False)
@@ -220,6 +242,13 @@ def main(arguments: Iterable[str] | None = None) -> int:
     parser.add_argument(
         "--parts", type=int, default=0, help="a broker user for each of so many simulators"
     )
+    parser.add_argument(
+        "--guest",
+        action="append",
+        default=[],
+        metavar="KIND.NAME@FLEET",
+        help="a user for a satellite that is not simulated, or for a publisher of line protocol",
+    )
     options = parser.parse_args(None if arguments is None else list(arguments))
     try:
         written = make_secrets(
@@ -228,6 +257,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
             rotate=options.rotate,
             hosts=options.host,
             parts=options.parts,
+            guests=options.guest,
         )
     except WeakSecretError as error:
         print(error, file=sys.stderr)

@@ -60,15 +60,23 @@ def satellite(name: str, fleet: str) -> BrokerUser:
     return BrokerUser(
         name,
         "a satellite of its own, or whoever speaks for it",
-        writes=(
-            topics.telemetry(name),
-            topics.mirror(name),
-            topics.lines(name),
-            topics.state(name),
-        ),
+        writes=(topics.telemetry(name), topics.mirror(name), topics.state(name)),
         reads=(topics.command(name), topics.command("all"), topics.watermark(name)),
     )
 
+
+def publisher(name: str, fleet: str) -> BrokerUser:
+    """A publisher of line protocol that is not ours (Telegraf), for satellites of one fleet.
+
+    Its rows may name any satellite of the fleet that no simulator's shard has: it is trusted with
+    those. A satellite that is to speak for itself alone is a `satellite`.
+    """
+    lane = (Topics(fleet).lines(name),)
+    return BrokerUser(name, "a publisher of line protocol that is not ours", writes=lane)
+
+
+GUESTS = {"satellite": satellite, "publisher": publisher}
+"""Users that `make secrets` makes on demand, by kind: each takes name and fleet."""
 
 INGEST = BrokerUser(
     "ingest",
@@ -93,7 +101,7 @@ WATCH = BrokerUser("watch", "`twin up`: hears how its services are", reads=(ALL.
 
 SERVER_USERS = (simulator(), INGEST, CONSOLE, DRILL, HEALTH)
 """Users of the broker of docker-compose.yml."""
-EMBEDDED_USERS = (simulator(), INGEST, CONSOLE, DRILL, WATCH)
+EMBEDDED_USERS = (simulator(), INGEST, CONSOLE, DRILL, WATCH, publisher("publisher", "+"))
 """Users of the broker that `twin up` starts."""
 
 

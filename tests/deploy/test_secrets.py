@@ -161,6 +161,23 @@ def test_parts_get_users_of_their_own_and_keep_them(place: tuple[Path, Path]) ->
     assert contents(place[0]) == first
 
 
+def test_guests_get_users_with_the_rights_of_their_kind_and_keep_them(
+    place: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_secrets.make_secrets(*place, guests=["satellite.sat-a@f", "publisher.telegraf@f"])
+    first = contents(place[0])
+    assert {"mqtt_satellite.sat-a@f_password", "mqtt_publisher.telegraf@f_password"} <= set(first)
+    assert "user telegraf\ntopic write fleet/v1/f/lp/telegraf\n" in first["mosquitto_acl"]
+    assert "topic write fleet/v1/f/tlm/sat-a\n" in first["mosquitto_acl"]
+    assert make_secrets.make_secrets(*place) == []
+    (place[0] / "mqtt_publisher.telegraf@f_password").unlink()
+    assert make_secrets.make_secrets(*place) == ["mosquitto_passwd", "mosquitto_acl"]
+    words = ["--directory", str(place[0]), "--env-file", str(place[1]), "--guest"]
+    for unfit in ("sat-a", "satellite.s0001@f", "satellite.A@f", "robot.a@f", "satellite.a@f/g"):
+        assert make_secrets.main([*words, unfit]) == 78
+        assert "--guest" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("weak", ["", "admin\n", "x" * 31])
 def test_a_weak_secret_put_there_by_hand_is_refused_by_name(
     place: tuple[Path, Path], weak: str, capsys: pytest.CaptureFixture[str]

@@ -33,7 +33,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from servers import mosquitto_server
 
-from services.broker_access import SERVER_USERS, BrokerUser, satellite, simulator
+from services.broker_access import SERVER_USERS, BrokerUser, publisher, satellite, simulator
 from services.certificates import Pair, new_authority, new_server
 from services.mqtt import LostConnectionError, connect
 from services.settings import Settings, load_settings
@@ -43,6 +43,7 @@ F = "fleet/v1/flown-2026"
 GUESTS = (
     satellite("sat-a", "flown-2026"),
     satellite("sat-b", "flown-2026"),
+    publisher("telegraf", "flown-2026"),
     simulator("gateway", "flown-2026", ("s0007",)),
 )
 USERS = (*SERVER_USERS, simulator("simulate-0of2"), simulator("simulate-1of2"), *GUESTS)
@@ -54,6 +55,7 @@ TOPICS = (
     f"{F}/service/intruder", f"{F}/service/simulate", f"{F}/service/simulate-0of2",
     "fleet/v1/all/service/ingest-1", "fleet/v1/all/service/console", f"{F}/service/gateway",
     "fleet/v1/other/tlm/s0007", "fleet/v1/other/cmd/all", "fleet/v2/flown-2026/tlm/s0000",
+    f"{F}/sat/Sat1/tlm", f"{F}/sat/sat-a/tlm", f"{F}/lp/telegraf", f"{F}/lp/sat-a", f"{F}/part/0",
     "elsewhere", "$SYS/broker/version",
 )  # fmt: skip
 WILL_TOPICS = (
@@ -107,7 +109,20 @@ def test_the_table_says_what_it_must() -> None:
     assert may_write["console"] == {"fleet/v1/all/service/console"}
     assert may_write["gateway"] == {
         f"{F}/{leaf}"
-        for leaf in ("tlm/s0007", "state/Sat1", "state/sat-a", "event", "service/gateway")
+        for leaf in (
+            "tlm/s0007",
+            "state/Sat1",
+            "state/sat-a",
+            "event",
+            "service/gateway",
+            "sat/Sat1/tlm",
+            "sat/sat-a/tlm",
+            "part/0",
+        )
+    }
+    assert may_write["telegraf"] == {f"{F}/lp/telegraf"}
+    assert may_write["sat-a"] == {
+        f"{F}/{leaf}" for leaf in ("tlm/sat-a", "sat/sat-a/tlm", "state/sat-a")
     }
 
 

@@ -25,6 +25,9 @@ F = "fleet/v1/flown-2026"
 LANES = {
     f"{F}/tlm/s0000": "console",
     f"{F}/state/Sat1": "console",
+    f"{F}/sat/Sat1/tlm": "ingest",
+    f"{F}/lp/publisher": "ingest",
+    f"{F}/part/0": "simulate",
     f"{F}/event": "console",
     f"{F}/service/simulate": "watch",
     "fleet/v1/all/service/ingest-1": "watch",
