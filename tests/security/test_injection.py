@@ -8,7 +8,9 @@ the ones that are known to have worked elsewhere.
 
 import asyncio
 import json
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -82,6 +84,7 @@ def message_of(row: str, seq: int = 0, run: str = "run") -> bytes:
     return batch(FrameHeader(FRAME_VERSION, FLEET, run, SENDER, seq, 0, TIME_NS, 1, 0, 0), body)
 
 
+@cache
 def corpus() -> list[str]:
     """Hostile texts, the known ones first."""
     texts: list[str] = list(KNOWN)
@@ -100,10 +103,10 @@ def corpus() -> list[str]:
     return list(dict.fromkeys(texts))
 
 
-def let_through(lanes: Lanes, payload: bytes) -> bytes | None:
+def let_through(lanes: Lanes, payload: bytes, topic: str = TOPIC) -> bytes | None:
     """The rows that the ingester would write; None for a message that it refuses."""
     try:
-        checked = lanes.check(Message(TOPIC, payload, False, lambda: None))
+        checked = lanes.check(Message(topic, payload, False, lambda: None))
     except RefusedMessageError:
         return None
     assert checked is not None
@@ -147,6 +150,59 @@ def test_hostile_text_in_every_place_stays_in_the_senders_own_series() -> None:
         assert 77.0 in series["values"][0]
         names = json.loads(store.query("SHOW DATABASES"))["results"][0]["series"][0]["values"]
         assert [row[0] for row in names if row[0] != "_internal"] == ["telemetry"]
+
+
+def hostile_documents(text: str) -> list[bytes]:
+    """JSON of one satellite with the text in each place that takes text."""
+    whole: dict[str, Any] = {
+        "sat": SENDER,
+        "plane": "p",
+        "run": "r",
+        "t_ns": TIME_NS,
+        "values": {"eps_soc_pct": 50.0},
+        "accelerators": {"0": {"accel_temp_c": 50.0}},
+    }
+    found = [whole | {key: text} for key in ("sat", "plane", "run", "t_ns")]
+    found += [whole | {key: whole[key] + text} for key in ("sat", "plane")]
+    found += [whole | {text: 1.0}, whole | {"values": {text: 1.0, "eps_soc_pct": 1.0}}]
+    found += [whole | {"values": {"eps_soc_pct": text}}]
+    found += [whole | {"accelerators": {text: {"accel_temp_c": 1.0}}}]
+    found += [whole | {"accelerators": {"0": {text: 1.0, "accel_temp_c": 1.0}}}]
+    return [json.dumps(one).encode() for one in found]
+
+
+def test_hostile_documents_and_foreign_lines_name_nobody_but_whom_they_may() -> None:
+    """The publisher may name satellites that no simulator has; the document, only its own."""
+    lanes, bodies, own, cases = Lanes(), [], [], 0
+    victim = f"sat_state,fleet={FLEET},plane=p,sat={VICTIM} eps_soc_pct=77.0 {TIME_NS}"
+    body = victim.encode() + b"\n"
+    header = FrameHeader(FRAME_VERSION, FLEET, "run", "s0000", 0, 0, TIME_NS, 1, 0, 0)
+    simulator = f"fleet/v1/{FLEET}/tlm/s0000"
+    assert let_through(lanes, batch(header, body), simulator) == body
+    for text in corpus():
+        for payload in hostile_documents(text):
+            cases += 1
+            topic = f"fleet/v1/{FLEET}/sat/{SENDER}/tlm"
+            own.append(let_through(lanes, payload, topic) or b"")
+        for row in hostile_rows(text)[::2]:
+            cases += 1
+            topic = f"fleet/v1/{FLEET}/lp/telegraf"
+            bodies.append(let_through(lanes, row.encode() + b"\n", topic) or b"")
+    assert cases >= CASES_MINIMUM
+    with influxd_server("telemetry") as store:
+        assert write_one_by_one_where_refused(store, [one for one in own if one]) > 0
+        heads = {key.partition(",")[0]: key for key in series_of(store)}
+        assert heads.keys() <= {"sat_state", "accel_state"}
+        for key in series_of(store):
+            assert {f"fleet={FLEET}", f"sat={SENDER}"} <= set(key.split(",")), key
+        store.write("telemetry", body)
+        assert write_one_by_one_where_refused(store, [one for one in bodies if one]) > 0
+        for key in series_of(store):
+            assert f"fleet={FLEET}" in key.split(","), key
+        kept = json.loads(
+            store.query(f"SELECT eps_soc_pct FROM sat_state WHERE sat = '{VICTIM}'", "telemetry")
+        )
+        assert kept["results"][0]["series"][0]["values"] == [[TIME_NS, 77.0]]
 
 
 def write_one_by_one_where_refused(store: InfluxServer, bodies: list[bytes]) -> int:
