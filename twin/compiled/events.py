@@ -1,14 +1,16 @@
 """Events of a compiled fleet: whose satellites, and the records of what came of them."""
 
+import math
 from typing import Any, Final
 
 import numpy as np
 
 from twin.compiled import accelerators as units
 from twin.compiled import classes, upsets
+from twin.compiled.rows import TILE
 from twin.compiled.tiles import Tiles
 from twin.noise import stream_key, uniform
-from twin.state import Fleet, FloatArray, IntArray, KeyArray
+from twin.state import Fleet, FleetState, FloatArray, IntArray, KeyArray
 from twin.upsets import XID_VENDOR, accelerator_rows
 
 COUNTS: Final = {
@@ -41,6 +43,57 @@ class EventDesk:
     def nbytes(self) -> int:
         """Bytes held for satellites and accelerators."""
         return self._coded.nbytes + self._head.nbytes + self._whole.nbytes + self._other.nbytes
+
+    def load(
+        self, s: FloatArray, at: IntArray, state: FleetState, tick: int, step_s: float
+    ) -> FloatArray:
+        """Take the accelerators of satellites `at` (n,) as they are after a tick.
+
+        Their arrays in `s` are the caller's to set before, but for the accelerators in service and
+        the tick of the next look. Returns the energy of a sound accelerator of each [J], (n,).
+        An outage counts as begun at this tick: what it spared before is in the energies.
+        """
+        count = self._constants[self._tiles.class_of[self._tiles.slot[at] // TILE]]
+        rows = accelerator_rows(count[:, classes.ACCEL_COUNT].astype(np.int64))
+        sound_j = np.zeros(at.size)
+        np.maximum.at(sound_j, rows.owner, state.accel_energy_j)
+        missed_j = sound_j[rows.owner] - state.accel_energy_j
+        happened = (state.accel_down_s > 0.0) | (missed_j > 0.0)
+        for name in COUNTS:
+            happened |= getattr(state, name) > 0
+        unit = np.flatnonzero(happened)
+        owner = rows.owner[unit]
+        self._head[at] = units.NONE
+        begin = int(self._used[0])
+        self._make_room(math.ceil(unit.size / max(self._most, 1)))
+        mine = slice(begin, begin + unit.size)
+        self._used[0] = mine.stop
+        number = np.arange(mine.start, mine.stop)
+        # Of a satellite's records each points to the one before it, the head to the last.
+        first = np.diff(owner, prepend=-1) != 0
+        self._whole[mine, units.NEXT] = np.where(first, units.NONE, number - 1)
+        self._head[at[owner]] = number
+        self._whole[mine, units.INDEX] = unit - rows.first[owner]
+        self._whole[mine, units.AT_TICK] = tick
+        for name, column in COUNTS.items():
+            self._whole[mine, column] = getattr(state, name)[unit]
+        self._other[mine, units.DOWN_S] = state.accel_down_s[unit]
+        self._other[mine, units.BEGUN_J] = sound_j[owner]
+        self._other[mine, units.MISSED_J] = missed_j[unit]
+        concerned = np.unique(at[owner])
+        upsets.look_again(
+            s,
+            self._tiles.slot[concerned],
+            concerned,
+            self._tiles.class_of,
+            self._constants,
+            tick,
+            step_s,
+            self._head,
+            self._whole,
+            self._other,
+        )
+        return sound_j
 
     def handle(
         self,

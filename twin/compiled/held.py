@@ -17,7 +17,7 @@ from twin.compiled import rows as r
 from twin.compiled.almanac import static_tables
 from twin.compiled.classes import Classes, class_table
 from twin.compiled.coverage import check_weather
-from twin.compiled.events import COUNTS, EventDesk
+from twin.compiled.events import EventDesk
 from twin.compiled.propagate import propagate_tiles
 from twin.compiled.roster import Roster
 from twin.compiled.tiles import Tiles
@@ -103,10 +103,9 @@ class HeldFleet:
     def load(self, state: FleetState, tick: int, rows: IntArray | None = None) -> None:
         """Take the state after a tick; `rows` (m,) of the roster, all of them by default.
 
-        A state with outages or counts of accelerators cannot be loaded in parts.
+        Outages, errors and energies of its accelerators along with it: a run goes on from any
+        checkpoint. Parts of one state must be of one tick.
         """
-        if state.accel_down_s.any() or any(getattr(state, name).any() for name in COUNTS):
-            raise ValueError("a compiled fleet starts from a state without accelerator events")
         at = np.arange(self.count) if rows is None else rows
         of_row = self._classes.of_row[at]
         for name, row in r.STATE_ROWS.items():
@@ -122,11 +121,9 @@ class HeldFleet:
         self._put(r.PHASE, at, (keys >> np.uint64(11)).astype(np.float64) * 2.0**-53)
         self._put(r.UP_COUNT, at, self._table.constants[of_row, k.ACCEL_COUNT])
         self._put(r.PLANNED, at, np.full(at.size, np.inf))
-        self._load_fluences(state, at)
-        count = self._classes.params.accel_count[of_row]
-        if state.accel_energy_j.size:  # nothing has happened yet: a satellite's are alike
-            first = np.minimum(np.cumsum(count) - count, state.accel_energy_j.size - 1)
-            self._put(r.UNIT_ENERGY, at, state.accel_energy_j[first])
+        self._load_fluences(state, at, tick)
+        sound_j = self._desk.load(self._s, at, state, tick, self.step_s)
+        self._put(r.UNIT_ENERGY, at, sound_j)
         self._keep(state, at)
         draws.set_all_due(
             self._s, self._tiles.slot[at], self._tiles.class_of, self._table.constants
@@ -191,13 +188,14 @@ class HeldFleet:
         """Time since the epoch during which accelerators could fail [s]."""
         return self._begun_s + (tick - self._begun_tick) * self.step_s
 
-    def _load_fluences(self, state: FleetState, at: IntArray) -> None:
+    def _load_fluences(self, state: FleetState, at: IntArray, tick: int) -> None:
         rates = self._table.constants[self._classes.of_row[at], k.RATES : k.RATES + _KINDS]
         per = np.where(rates > 0.0, state.see_hazard_count / np.maximum(rates, 1e-300), 0.0)
         self._put(r.FLUENCE, at, per[:, 0])
         self._put(r.MEMORY_FLUENCE, at, per[:, UECC])
         # A product of the tick, never a running sum, so that every path agrees.
-        self._begun_s = float(per[:, _KINDS - 1].max(initial=0.0))
+        exposed_s = float(per[:, _KINDS - 2 :].max(initial=0.0))
+        self._begun_s = max(exposed_s, self._begun_s if tick == self.tick else 0.0)
 
     def state(
         self, fleet: Fleet, environment: Environment, rows: IntArray | None = None

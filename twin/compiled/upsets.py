@@ -271,3 +271,27 @@ def upset(
             _find_corruption(t, i, row, count, head, whole)
         _next_look(t, i, row, count, tick, elapsed_s, step_s, head, whole, other)
         set_due(t, i, c)
+
+
+@njit(error_model="numpy", cache=True)
+def look_again(
+    s: Any,
+    slots: Any,
+    rows: Any,
+    class_of: Any,
+    constants: Any,
+    tick: int,
+    step_s: float,
+    head: Any,
+    whole: Any,
+    other: Any,
+) -> None:
+    """Accelerators in service of satellites (d,) after a tick, and when to look at each next.
+
+    As after an event: for satellites whose records were loaded.
+    """
+    for at in range(slots.size):
+        tile, i = slots[at] // r.TILE, slots[at] % r.TILE
+        count = int(constants[class_of[tile], k.ACCEL_COUNT])
+        elapsed_s = tick * step_s
+        _next_look(s[tile], i, rows[at], count, tick, elapsed_s, step_s, head, whole, other)
