@@ -181,11 +181,16 @@ def store(
 
 
 @services_app.command()
-def doctor() -> None:
-    """Check this machine and the configured servers; one line per check, with the fix."""
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of lines.")] = False,
+) -> None:
+    """Check this machine and the configured servers; one line per check, with the fix.
+
+    Exit code 1 if any is not well.
+    """
     from services.doctor import run_doctor
 
-    if not run(run_doctor(load_settings())):
+    if not run(run_doctor(load_settings(), as_json=as_json)):
         raise typer.Exit(1)
 
 

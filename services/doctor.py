@@ -1,108 +1,89 @@
 """`twin doctor` and `twin health`: is this machine, and are these servers, fit to run the twin."""
 
-import asyncio
+import os
+import resource
 import shutil
 import sys
-import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import tempfile
 
 import aiohttp
-import aiomqtt
+import orjson
 from rich.console import Console
+from rich.markup import escape
 
+from services.doctor_servers import check_broker, check_store
 from services.embedded_broker import nats_server
-from services.mqtt import connect
+from services.findings import Finding
+from services.instance import running
 from services.settings import Settings
-from services.store import StoreUnavailableError, open_store
 
-PROBE_TIMEOUT_S = 5.0
 DISK_MINIMUM_BYTES = 1_000_000_000
 FILES_MINIMUM = 256
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One check: what was looked at, whether it is well, what to do if not."""
-
-    subject: str
-    is_well: bool
-    detail: str
-    fix: str = ""
-
-
-async def run_doctor(settings: Settings) -> bool:
+async def run_doctor(settings: Settings, *, as_json: bool = False) -> bool:
     """Print one line per check; True if all are well."""
-    checks: list[Callable[[Settings], Awaitable[Finding]]] = [
-        _python,
-        _disk,
-        _descriptors,
-        _broker,
-        _store,
-    ]
-    console, all_well = Console(highlight=False), True
-    for check in checks:
-        finding = await check(settings)
-        mark = "[green]ok  [/]" if finding.is_well else "[red]FAIL[/]"
-        hint = f"  -> {finding.fix}" if finding.fix and not finding.is_well else ""
-        console.print(f"{mark} {finding.subject}: {finding.detail}{hint}", soft_wrap=True)
-        all_well &= finding.is_well
-    return all_well
+    found = [*_machine(settings), *await _broker(settings), *await check_store(settings)]
+    if as_json:
+        print(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())  # noqa: T201
+    else:
+        console = Console(highlight=False)
+        for one in found:
+            mark = "[green]ok  [/]" if one.is_well else "[red]FAIL[/]"
+            hint = f"  -> {one.fix}" if one.fix and not one.is_well else ""
+            console.print(f"{mark} {one.subject}: {escape(one.detail + hint)}", soft_wrap=True)
+    return all(one.is_well for one in found)
 
 
-async def _python(_: Settings) -> Finding:
+def _machine(settings: Settings) -> list[Finding]:
+    return [_python(), _disk(settings), _descriptors(), _services(settings)]
+
+
+def _python() -> Finding:
     version = ".".join(str(part) for part in sys.version_info[:3])
     return Finding("python", sys.version_info[:2] == (3, 11), version, "use Python 3.11")
 
 
-async def _disk(settings: Settings) -> Finding:
+def _disk(settings: Settings) -> Finding:
+    """Room, and a byte that is really written where our files go."""
     directory = settings.state_dir.resolve()
     while not directory.exists():
         directory = directory.parent
-    free = shutil.disk_usage(directory).free
+    fix = "free 1 GB there, or set TWIN_STATE_DIR"
+    try:
+        free = shutil.disk_usage(directory).free
+        with tempfile.TemporaryFile(dir=directory) as probe:
+            probe.write(bytes(4096))
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        return Finding("disk", False, f"{directory} cannot be written: {error.strerror}", fix)
     return Finding(
-        "disk", free > DISK_MINIMUM_BYTES, f"{free / 1e9:.1f} GB free at {directory}", "free 1 GB"
+        "disk", free > DISK_MINIMUM_BYTES, f"{free / 1e9:.1f} GB free at {directory}", fix
     )
 
 
-async def _descriptors(_: Settings) -> Finding:
-    import resource
-
+def _descriptors() -> Finding:
     soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return Finding("open files", soft >= FILES_MINIMUM, f"limit {soft}", "ulimit -n 1024")
 
 
-async def _broker(settings: Settings) -> Finding:
-    """Connects where a broker is configured; else says which one `twin up` would start."""
-    if "mqtt_url" not in settings.model_fields_set:
-        mosquitto = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
-        ours = mosquitto or str(nats_server())
-        found = shutil.which(ours) is not None
-        return Finding("broker", found, f"none configured; `twin up` starts {ours}", "make install")
-    try:
-        async with (
-            asyncio.timeout(PROBE_TIMEOUT_S),
-            connect(settings, f"doctor-{time.time_ns()}", None),
-        ):
-            return Finding("broker", True, f"{settings.mqtt_url} accepts us")
-    except (aiomqtt.MqttError, TimeoutError) as error:
-        fix = "start it, or check TWIN_MQTT_URL, TWIN_MQTT_USERNAME and TWIN_MQTT_PASSWORD_FILE"
-        return Finding("broker", False, f"{settings.mqtt_url}: {error or 'no answer'}", fix)
+def _services(settings: Settings) -> Finding:
+    """Locks fall with their process, so none can be stale; a second one of a name is refused."""
+    found = running(settings.state_dir)
+    names = ", ".join(f"{name} (process {pid})" for name, pid in found.items())
+    return Finding("services", True, f"running with {settings.state_dir}: {names or 'none'}")
 
 
-async def _store(settings: Settings) -> Finding:
-    """Writes one row of measurement `ops` where a store is configured."""
-    if not settings.influx_url and not settings.store_url:
-        return Finding("store", True, "none configured; `twin up` starts the embedded one")
-    address = settings.store_url or settings.influx_url
-    fix = "start it, or check TWIN_INFLUX_URL, TWIN_INFLUX_DATABASE and TWIN_INFLUX_TOKEN_FILE"
-    try:
-        async with asyncio.timeout(PROBE_TIMEOUT_S), open_store(settings) as store:
-            await store.prepare()
-            await store.write(b"ops,service=doctor probe=1.0 %d\n" % time.time_ns())
-    except (StoreUnavailableError, TimeoutError) as error:
-        return Finding("store", False, f"{address}: {error or 'no answer'}", fix)
-    return Finding("store", True, f"{address} took a row")
+async def _broker(settings: Settings) -> list[Finding]:
+    """Asks the configured broker; else says which one `twin up` would start."""
+    if "mqtt_url" in settings.model_fields_set:
+        return await check_broker(settings)
+    mosquitto = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+    ours = mosquitto or str(nats_server())
+    found = shutil.which(ours) is not None
+    detail = f"none configured; `twin up` starts {ours}"
+    return [Finding("broker", found, detail, "make install")]
 
 
 async def is_healthy(url: str) -> bool:
