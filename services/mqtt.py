@@ -11,7 +11,6 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import (
     AbstractAsyncContextManager,
-    AsyncExitStack,
     asynccontextmanager,
     suppress,
 )
@@ -31,6 +30,7 @@ from twin.errors import DependencyUnavailableError
 LOG = logging.getLogger(__name__)
 PUBLISH_WINDOW = 64
 KEEPALIVE_S = 20
+LEAVE_S = 1.0
 SESSION_KEPT_S = 7 * 86_400  # as the broker's persistent_client_expiration
 NO_MATCHING_SUBSCRIBERS = 0x10  # reason codes of MQTT 5, section 2.4
 FIRST_FAILURE = 0x80
@@ -213,12 +213,18 @@ async def connect(
     client.pending_calls_threshold = 10 * PUBLISH_WINDOW
     # Set before connecting: set later, the first queued messages are acknowledged unseen.
     client._client.manual_ack_set(True)
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(client)
+    await client.__aenter__()
+    try:
         connection = BrokerConnection(client)
         if service is not None:
             await connection.publish(service.topic, service.payload("online"), retain=True)
         yield connection
+    finally:
+        # aiomqtt waits ten seconds for a broker that does not listen any more: a service that is
+        # told to stop has five, and one that comes back takes its old session over anyway.
+        with suppress(TimeoutError, aiomqtt.MqttError):
+            async with asyncio.timeout(LEAVE_S):
+                await client.__aexit__(None, None, None)
 
 
 def _session(settings: Settings, persistent: bool) -> dict[str, Any]:
