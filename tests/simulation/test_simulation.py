@@ -4,8 +4,8 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -16,7 +16,9 @@ from pipeline_run import LIMIT_S, run_seed
 from planted_bugs import PLANTED
 from virtual_time import PROCESS, StuckError, VirtualLoop
 
+from services.mqtt import LostConnectionError, keep_connected
 from services.pace import Clock, Pace
+from services.settings import Settings
 
 SEEDS = 30
 FAULT_WORDS = {
@@ -123,6 +125,33 @@ def test_everybody_waiting_for_everybody_is_told(loop: VirtualLoop) -> None:
     loop.call_later(1.0, lambda: None)
     with pytest.raises(asyncio.CancelledError):
         loop.run_until_complete(task)
+
+
+def test_a_service_told_to_stop_while_its_connection_breaks_ends(loop: VirtualLoop) -> None:
+    uses = 0
+
+    @asynccontextmanager
+    async def connect(*_given: Any, **_named: Any) -> AsyncIterator[None]:
+        yield None
+
+    async def use(_connection: Any) -> None:
+        nonlocal uses
+        uses += 1
+        try:
+            await asyncio.sleep(3600.0)
+        except asyncio.CancelledError:
+            raise LostConnectionError("gone") from None
+
+    async def stop() -> None:
+        work = keep_connected(Settings(), "service", None, use, connector=connect)
+        task = asyncio.create_task(work)
+        await asyncio.sleep(1.0)
+        task.cancel()
+        await asyncio.wait({task}, timeout=60.0)
+        assert task.cancelled()
+
+    loop.run_until_complete(stop())
+    assert uses == 1
 
 
 @pytest.mark.parametrize("jump_s", [-3600.0, 86_400.0, 2_592_000.0])

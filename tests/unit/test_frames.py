@@ -1,5 +1,7 @@
 """Batches on the wire: what goes in comes out, and what is damaged is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import orjson
 import pytest
@@ -17,6 +19,7 @@ from twin.frames import (
     encode_rows,
     open_batch,
     row_template,
+    with_base,
 )
 
 LAYOUT = FieldLayout(("a", "b"), ("mode",), np.array([2, 0]))
@@ -37,6 +40,14 @@ def test_a_batch_opens_to_what_was_put_in() -> None:
         1,
     )
     assert body == b"sat_state,fleet=fleet,sat=A a=1.0 10\n"
+
+
+def test_a_batch_that_is_sent_again_says_what_is_owed_by_now() -> None:
+    header, body = open_batch(_batch())
+    again, same = open_batch(with_base(_batch(), header.base + 3))
+    assert again == replace(header, base=header.base + 3)
+    assert same == body
+    assert with_base(_batch(), header.base) == _batch()
 
 
 @pytest.mark.parametrize(
