@@ -53,7 +53,7 @@ class Guard:
             except StoreUnavailableError as error:
                 same = _kind(error) == failure
                 failure, equal_count = _kind(error), equal_count + 1 if same else 1
-                if equal_count % EQUAL_FAILURES == 0 and await self.canary():
+                if equal_count % EQUAL_FAILURES == 0 and await self.canary(lines):
                     return str(error)
                 self._note_down(error, known=equal_count >= EQUAL_FAILURES)
             else:
@@ -61,10 +61,18 @@ class Guard:
             self.retries_count += 1
             await asyncio.sleep(next(waits_s))
 
-    async def canary(self) -> bool:
-        """Whether the store takes a row that is certainly good."""
+    async def canary(self, beside: bytes = b"") -> bool:
+        """Whether the store takes a row that is certainly good.
+
+        After a failure of the server the canary carries the time of the rows that failed: stores
+        keep each span of time apart, and one of them can be full or broken while the others work
+        (InfluxDB 1.6.7 with a full disk: the span of today took rows, the one of the run none).
+        After a refusal it carries the present: a time that the store refuses is poison.
+        """
         self.canaries_count += 1
-        row = b"ops,service=canary probe=1.0 %d\n" % round(self.clock.unix_s() * 1e9)
+        stamp = beside.rstrip(b"\n").rpartition(b" ")[2]
+        time_ns = int(stamp) if stamp.isdigit() else round(self.clock.unix_s() * 1e9)
+        row = b"ops,service=canary probe=1.0 %d\n" % time_ns
         try:
             await self._call(row)
         except (StoreUnavailableError, RejectedRowsError) as error:
@@ -95,8 +103,9 @@ class Guard:
             if right is not None:
                 parts.append((middle, stop, right, right_soft))
             parts.append((start, middle, left, left_soft))
-        if doubtful and not await self.canary():  # it went down while we looked: look again
-            await self._until_up()
+        beside = lines[doubtful[-1]] if doubtful else b""
+        if doubtful and not await self.canary(beside):  # it went down while we looked: look again
+            await self._until_up(beside)
             again = await self.isolate([lines[index] for index in doubtful], reason)
             for place, index in enumerate(doubtful):
                 del bad[index]
@@ -112,15 +121,15 @@ class Guard:
             except RejectedRowsError as error:
                 return str(error), False
             except StoreUnavailableError as error:
-                if error.status is not None or await self.canary():
+                if error.status is not None or await self.canary(body):
                     return str(error), True
-                await self._until_up()
+                await self._until_up(body)
             else:
                 return None, False
 
-    async def _until_up(self) -> None:
+    async def _until_up(self, beside: bytes) -> None:
         waits_s = full_jitter_s(FIRST_WAIT_S, LONGEST_WAIT_S, self.clock)
-        while not await self.canary():  # noqa: ASYNC110 - the store tells nobody
+        while not await self.canary(beside):  # noqa: ASYNC110 - the store tells nobody
             await asyncio.sleep(next(waits_s))
 
     async def _call(self, lines: bytes) -> None:

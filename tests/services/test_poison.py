@@ -183,3 +183,24 @@ async def test_val_real_influxdb_keeps_the_good_rows_of_a_type_conflict() -> Non
     assert list(found) == [4]
     assert "conflict" in found[4]
     assert answer[0]["values"][0][1] == 8  # type: ignore[index]
+
+
+async def test_a_canary_after_a_failure_lies_in_the_span_of_the_rows_that_failed() -> None:
+    """InfluxDB with a full disk: one week takes nothing, another takes the canary."""
+    failing, seen = True, []
+
+    class OneWeekIsFull:
+        async def write(self, lines: bytes) -> None:
+            seen.append(lines)
+            if failing and int(lines.split()[-1]) < 100:
+                raise StoreUnavailableError("500 no space left on device", 500)
+
+    guard = Guard(OneWeekIsFull(), AT_ONCE)  # type: ignore[arg-type]
+    writing = asyncio.create_task(guard.write(b"sat_state,sat=A a=1.0 10\n"))
+    while guard.canaries_count < 3:  # noqa: ASYNC110 - only turns of the loop are waited for
+        await asyncio.sleep(0)
+    assert not writing.done()
+    assert not guard.store_is_up
+    failing = False
+    assert await writing is None
+    assert b"ops,service=canary probe=1.0 10\n" in seen

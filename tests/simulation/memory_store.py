@@ -14,7 +14,10 @@ from small_fleet import Row, rows_of
 
 from services.store import REQUEST_TIMEOUT_S, RejectedRowsError, Series, StoreUnavailableError
 
-MODES = ("down", "slow", "hang", "partial", "lost_answer", "disk_full", "refusing")
+MODES = ("down", "slow", "hang", "partial", "lost_answer", "disk_full", "refusing", "span")
+
+
+SPAN_NS = 7 * 86_400 * 10**9  # InfluxDB keeps the rows of a week apart
 
 
 class MemoryStore:
@@ -26,6 +29,7 @@ class MemoryStore:
         self.mode: str | None = None
         self.rows: dict[Row, bytes] = {}
         self.requests = 0
+        self.span = min(int(stamp) for _, stamp in poison) // SPAN_NS  # the fleet's
         self.on_row: Callable[[Row, bytes], None] = lambda *_: None
         self.on_request: Callable[[str, bytes], None] = lambda *_: None
 
@@ -41,6 +45,10 @@ class MemoryStore:
         if mode in {"partial", "disk_full"}:
             self._keep(rows[: random.randint(0, len(rows))])
             answer(StoreUnavailableError("500 no space left on device", 500))
+            return
+        if mode == "span" and any(int(stamp) // SPAN_NS == self.span for (_, stamp), _ in rows):
+            # One span of time is broken, the others work.
+            answer(StoreUnavailableError("500 engine: error writing WAL entry", 500))
             return
         if mode == "refusing":  # an outage that looks like bad rows
             answer(RejectedRowsError("400 unable to parse"))

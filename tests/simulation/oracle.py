@@ -98,10 +98,13 @@ class Oracle:
 
     # -- at the end
 
+    def missing(self) -> list[Row]:
+        """Rows that are neither stored nor dead letters; some may wait in a spool."""
+        return sorted(self.expected.keys() - self.stored.keys() - self.letters.read().rows)
+
     def judge(self, owed_frames: int, unknown_acknowledgements: int) -> None:
         """issued = stored + dead-lettered + owed, and owed = 0."""
-        letters = self.letters.read().rows
-        missing = sorted(self.expected.keys() - self.stored.keys() - letters)
+        letters, missing = self.letters.read().rows, self.missing()
         if owed_frames:
             self.blame(f"{owed_frames} frames still owed")
         if missing:

@@ -328,7 +328,7 @@ class PipelineRun:
             self.loop.call_later(self.random.uniform(0.0, 3.0), self.start, process)
         self._schedule()
         self.loop.call_later(HEAL_S, self._heal)
-        while not self.processes[0].is_over and self.loop.time() < RUN_S + LIMIT_S:
+        while self._is_unfinished() and self.loop.time() < RUN_S + LIMIT_S:
             await asyncio.sleep(0.5)
             self._look()
         drained_s = self.loop.time() - RUN_S if self.processes[0].is_over else None
@@ -341,6 +341,9 @@ class PipelineRun:
         owed = self.simulator.outbox.frames_count if self.simulator else 0
         self.oracle.judge(owed, self.broker.unknown_acknowledgements)
         return drained_s
+
+    def _is_unfinished(self) -> bool:
+        return not self.processes[0].is_over or bool(self.oracle.missing())
 
     def _look(self) -> None:
         """Memory stays bounded."""
