@@ -17,8 +17,10 @@ from services.dead_letters import DeadLetters
 from services.ingest_metrics import watch_ingester
 from services.ingester import Ingester
 from services.journal import DiskError
+from services.lanes import Lanes
 from services.metrics import Metrics
 from services.mqtt import Connection, ServiceState, keep_connected
+from services.owners import Owners
 from services.pace import Clock, full_jitter_s
 from services.settings import Settings
 from services.spool import Spool
@@ -46,7 +48,11 @@ async def run_ingest(
         settings.state_dir / dead_letters.FILE_NAME, world.clock.unix_s, world.offload
     )
     async with world.open_store(settings) as store:
-        ingester, metrics = Ingester(store, letters, world.clock), Metrics("ingest", instance)
+        metrics = Metrics("ingest", instance)
+        owners = Owners(settings.owners_file, metrics)
+        lanes = Lanes(lambda: owners.table)
+        control.on_reload.append(lambda: owners.reload(lanes))
+        ingester = Ingester(store, letters, world.clock, lanes=lanes)
         watch_ingester(metrics, ingester, world.clock)
         async with (
             observed(settings.health_listen, ingester.checks, metrics, store, world.clock),

@@ -71,6 +71,16 @@ def config_show(
     print_settings(load_settings(), origin=origin, as_json=as_json)
 
 
+@config_app.command("owners")
+def config_owners(
+    scenario: Annotated[str, typer.Argument(help="A scenario file or a shipped one's name.")],
+) -> None:
+    """Which shard names which satellite in a scenario: a file for TWIN_OWNERS_FILE."""
+    from services.owners import owners_text
+
+    typer.echo(owners_text(load_settings(scenario=scenario)), nl=False)
+
+
 @drain_app.command("drain")
 def drain(
     service: Annotated[

@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     store_retention_h: float = Field(24.0, gt=0, description="embedded store, since the write")
 
     scenario: str = Field("flown-2026", description="file or name of a shipped scenario")
+    owners_file: Path | None = Field(
+        None, description="which shard may name which satellite; read again on SIGHUP"
+    )
     mirror_satellites: str = Field(
         "", description="comma-separated ids whose reports the simulator also publishes as JSON"
     )

@@ -1,0 +1,104 @@
+"""Which shard may name which satellite, from a file that is read again on SIGHUP.
+
+    fleets:
+      flown-2026:
+        s0000: [STARCLOUD_1, suncatcher]
+
+Without such a file the first shard of a run that names a satellite owns it. `twin config owners
+SCENARIO` writes the file of a scenario.
+"""
+
+import hashlib
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from services.lanes import Lanes
+from services.metrics import Metrics
+from services.satellite_json import NAME
+from services.settings import Settings
+from twin.errors import ConfigurationError, Problem
+from twin.located_yaml import Vocabulary, load_mapping, problems_of
+from twin.reports import plan_shards
+
+LOG = logging.getLogger(__name__)
+Name = Annotated[str, Field(pattern=NAME, max_length=128)]
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fleets: dict[Name, dict[Name, list[Name]]]
+
+
+def read_owners(path: Path) -> dict[str, dict[str, str]]:
+    """Fleet -> satellite -> shard. Raises ConfigurationError with every problem and its line."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError([Problem(str(path), None, "", str(error))]) from None
+    data, places = load_mapping(text, str(path))
+    try:
+        document = _Document.model_validate(data)
+    except ValidationError as error:
+        words = Vocabulary({"": ["fleets"]})
+        raise ConfigurationError(problems_of(error, places, words)) from None
+    table: dict[str, dict[str, str]] = {}
+    problems: list[Problem] = []
+    for fleet, shards in document.fleets.items():
+        owners = table.setdefault(fleet, {})
+        for shard, satellites in shards.items():
+            file, line = places["fleets", fleet, shard]
+            for satellite in satellites:
+                before = owners.setdefault(satellite, shard)
+                if before != shard:
+                    text = f"{satellite} is listed in {before} too"
+                    problems.append(Problem(file, line, f"fleets.{fleet}.{shard}", text))
+    if problems:
+        raise ConfigurationError(problems)
+    return table
+
+
+class Owners:
+    """The table in force. A file that cannot be used changes nothing and is counted."""
+
+    def __init__(self, path: Path | None, metrics: Metrics) -> None:
+        self._path = path
+        self._metrics = metrics
+        self.table: dict[str, dict[str, str]] = {}
+        if path is not None:
+            self._take(path)
+
+    def reload(self, lanes: Lanes) -> None:
+        """Read the file again; the lanes then examine every head again."""
+        if self._path is None:
+            return
+        try:
+            self._take(self._path)
+        except ConfigurationError as error:
+            self._metrics.reload_failures += 1
+            LOG.error("owners stay as they were: %s", error)
+            return
+        lanes.forget()
+        LOG.info("owners read again: %d fleets", len(self.table))
+
+    def _take(self, path: Path) -> None:
+        self.table = read_owners(path)
+        text = repr(sorted((fleet, sorted(t.items())) for fleet, t in self.table.items()))
+        self._metrics.config_hash = int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
+
+
+def owners_text(settings: Settings) -> str:
+    """The file of a scenario, as YAML."""
+    from services.runs import open_scenario
+
+    opened = open_scenario(settings)
+    fleet = opened.build.fleet
+    shards = {
+        shard.name: [fleet.satellite_ids[row] for row in shard.rows.tolist()]
+        for shard in plan_shards(fleet, opened.scenario.step_s)
+    }
+    return yaml.safe_dump({"fleets": {fleet.name: shards}}, sort_keys=False)
