@@ -90,7 +90,7 @@ def corpus() -> list[str]:
     texts: list[str] = list(KNOWN)
 
     @settings(
-        max_examples=400,
+        max_examples=300,
         phases=[Phase.generate],
         database=None,
         suppress_health_check=list(HealthCheck),
