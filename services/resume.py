@@ -16,6 +16,7 @@ from twin.checkpoint import CheckpointError, from_bytes, to_bytes
 
 LOG = logging.getLogger(__name__)
 CHECKPOINT_EVERY_S = 20.0  # wall time; a restart repeats at most about this much
+FIRST_AFTER_S = 2.0  # then twice as long each time: a process that is killed often gets on
 
 
 def checkpoint_path(state_dir: Path, plan: Plan) -> Path:
@@ -43,8 +44,10 @@ def resume_from(path: Path, simulator: Simulator) -> bool:
 
 async def keep_checkpoints(path: Path, simulator: Simulator, every_s: float) -> None:
     """Take a checkpoint now and then; write it once all that came before it is stored."""
+    wait_s = min(FIRST_AFTER_S, every_s)
     while True:
-        await asyncio.sleep(every_s)
+        await asyncio.sleep(wait_s)
+        wait_s = min(2.0 * wait_s, every_s)
         taken = simulator.checkpoint()
         if taken is None:
             continue

@@ -60,13 +60,13 @@ def kill_any(size: Size) -> Outcome:
         order = []
         for _ in range(size.kills):
             name = bench.random.choice(KILLED)
-            order.append(name[0])
+            order.append(name)
             part = bench.parts[name]
             part.kill()
             time.sleep(bench.random.uniform(0.0, 0.3))
             part.start()
             time.sleep(bench.random.uniform(0.7, 1.7))
-        outcome.figures.append(f"{size.kills} kills: {''.join(order)}")
+        outcome.figures.append(f"{size.kills} kills: {' '.join(order)}")
         outcome.bar("drained after the last kill", bench.drained_s(60.0), DRAIN_LIMIT_S)
         outcome.bar("fresh report stored", bench.fresh_s(15.0), FRESH_LIMIT_S)
         return outcome.finish(bench)
