@@ -40,7 +40,16 @@ def document_batch(message: Message, address: Address, live_run: str | None) -> 
     body = document_rows(address.fleet, document)
     frames = int(body.startswith(BUS_MEASUREMENT.encode()))
     lines = body.count(b"\n")
-    return Batch(message.topic, body, frames, lines, message.acknowledge, time_ns=document["t_ns"])
+    values = len(document["values"]) + sum(map(len, document["accelerators"].values()))
+    return Batch(
+        message.topic,
+        body,
+        frames,
+        lines,
+        message.acknowledge,
+        time_ns=document["t_ns"],
+        values=values,
+    )
 
 
 def lines_batch(message: Message, address: Address) -> tuple[Batch, set[str]]:
@@ -73,6 +82,7 @@ def lines_batch(message: Message, address: Address) -> tuple[Batch, set[str]]:
         frames,
         len(good),
         message.acknowledge,
+        values=sum(row.split(b" ")[1].count(b"=") for row in good),
         refused=tuple(bad),
     )
     return batch, satellites

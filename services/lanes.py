@@ -22,7 +22,7 @@ from twin.rollups import ROLLUP_SHARD
 
 HEAD = re.compile(rb"[a-z_0-9]+((?:,[a-z_0-9]+=[A-Za-z0-9_.:-]+)+)")
 STAMP = re.compile(rb"-?[0-9]{1,19}")
-NEWLINE, SPACE = 10, 32
+NEWLINE, SPACE, EQUALS = 10, 32, 61
 HEADS_PER_SHARD_LIMIT = 16_384
 FLEETS_LIMIT = 1_000
 
@@ -108,7 +108,7 @@ class Lanes:
         if (header.fleet, header.shard) != (address.fleet, address.leaf):
             reason = f"header of {header.fleet}/{header.shard} on another topic"
             raise RefusedMessageError("owner", reason)
-        self._check_rows(header, body)
+        values = self._check_rows(header, body)
         key = ((header.fleet, header.run, header.shard), header.seq)
         return Batch(
             message.topic,
@@ -119,12 +119,13 @@ class Lanes:
             key,
             header.t_ns,
             base=header.base,
+            values=values,
         )
 
-    def _check_rows(self, header: FrameHeader, body: bytes) -> None:
-        """Every row is one of this shard's, has fields, a stamp and no text."""
+    def _check_rows(self, header: FrameHeader, body: bytes) -> int:
+        """Every row is one of this shard's, has fields, a stamp and no text; counts the values."""
         if not body:
-            return
+            return 0
         if b'"' in body or b"\\" in body:
             raise RefusedMessageError("schema", "a row with text or escapes")
         octets = np.frombuffer(body, dtype=np.uint8)
@@ -144,6 +145,9 @@ class Lanes:
         for stamp in {body[space:end] for space, end in cuts}:
             if not STAMP.fullmatch(stamp):
                 raise RefusedMessageError("schema", "a row whose stamp is not a whole number")
+        equals = np.flatnonzero(octets == EQUALS)  # those between a row's two spaces are of fields
+        edges = np.searchsorted(equals, spaces)
+        return int((edges[1::2] - edges[::2]).sum())
 
     def _check_heads(self, header: FrameHeader, heads: set[bytes]) -> None:
         fleet = self._fleets.get(header.fleet)

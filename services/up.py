@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 FINAL_DRAIN_S = 60.0  # without progress, at the end of --for; after Ctrl-C there is DRAIN_S
+INGEST_SPEAKS_S = 2.5
 SETTLE_S = 0.6  # the simulator's farewell and the last watermarks arrive
 MEASURE_EVERY_S = 0.5
 PROGRESS_EVERY_S = 5.0
@@ -192,9 +193,23 @@ class Run:
             await child.stop(DRAIN_S)
             await asyncio.sleep(SETTLE_S)
         if self.opened is not None and self.options.for_s is not None and not self.interrupted:
+            await self._until_unspooled()
             self.stored = await self._stored_frames(self.opened)
         self.stack.measure()
         await self._stop_all(SERVICES)
+
+    async def _until_unspooled(self) -> None:
+        """What the ingester has acknowledged from its spool is still on the way to the store."""
+        if self.settings.ack_after != "spool":
+            return
+        left = -1
+        with suppress(TimeoutError):
+            while left != 0:
+                async with asyncio.timeout(FINAL_DRAIN_S):
+                    before = left
+                    while left == before or left < 0:
+                        await asyncio.sleep(INGEST_SPEAKS_S)  # it tells its counters this often
+                        left = self.watch.count("ingest", "spooled")
 
     async def _stop_all(self, names: tuple[str, ...]) -> None:
         await asyncio.gather(*(child.stop(STOP_S) for child in self.stack.named(*names)))

@@ -62,13 +62,14 @@ def checked(topic: str, payload: bytes, lanes: Lanes | None = None) -> Batch:
 def test_lines_of_telegraf_become_rows_of_ours() -> None:
     batch = checked(LP, b"# a comment\n\n" + TELEGRAF)
     assert batch.body == OWN.replace(b",plane=p1,sat=A,accel", b",plane=unknown,sat=A,accel")
-    assert (batch.lines, batch.frames, batch.refused) == (2, 1, ())
+    assert (batch.lines, batch.frames, batch.values, batch.refused) == (2, 1, 3, ())
 
 
 def test_a_document_becomes_rows_of_ours() -> None:
     batch = checked(JSON, orjson.dumps(DOCUMENT))
     assert batch.body == OWN
-    assert (batch.lines, batch.frames, batch.time_ns) == (2, 1, DOCUMENT["t_ns"])
+    assert (batch.lines, batch.frames, batch.values) == (2, 1, 3)
+    assert batch.time_ns == DOCUMENT["t_ns"]
 
 
 @pytest.mark.parametrize(
