@@ -1,7 +1,7 @@
 """Build twin/data/trapped_particles.npz: NASA AP8 protons and AE8 electrons as look-up tables.
 
 Run off-line, only when the table must change:  python scripts/build_trapped_table.py
-Needs the development dependency aep8 (IRBEM). About five minutes on one core.
+Needs the development dependency aep8 (IRBEM). About ten minutes on one core.
 
 Two steps, because flux itself falls by decades between grid points while the magnetic
 coordinates are smooth: (altitude, latitude, longitude) -> (1/L, ln B/B0), then
@@ -30,12 +30,20 @@ from numpy.typing import NDArray
 OUTPUT = Path(__file__).parents[1] / "twin" / "data" / "trapped_particles.npz"
 PROTON_ENERGY_MEV = 50.0
 ELECTRON_ENERGY_MEV = 1.0
-ALTITUDE_KM = np.arange(150.0, 2000.1, 50.0)
+EARTH_RADIUS_KM = 6378.137  # WGS84
+LOW_ALTITUDE_KM = np.arange(150.0, 2000.1, 50.0)
+# Above, even in R/(R + h), in which a dipole's 1/L is linear: 2,000 to 60,000 km in 24 layers.
+HIGH_RADIUS_FRAC = np.linspace(
+    EARTH_RADIUS_KM / (EARTH_RADIUS_KM + 2000.0), EARTH_RADIUS_KM / (EARTH_RADIUS_KM + 60000.0), 25
+)
+ALTITUDE_KM = np.concatenate(
+    [LOW_ALTITUDE_KM, EARTH_RADIUS_KM / HIGH_RADIUS_FRAC[1:] - EARTH_RADIUS_KM]
+)
 LATITUDE_DEG = np.arange(-90.0, 90.1, 2.0)
 LONGITUDE_DEG = np.arange(-180.0, 180.1, 2.0)
-PROTON_L = np.arange(1.0, 3.3001, 0.005)
+PROTON_L = np.arange(1.0, 3.30001, 0.0025)  # AP8 climbs by a third in 0.01 at L = 1.17
 PROTON_LN_RATIO = np.arange(-0.01, 2.6001, 0.005)
-ELECTRON_L = np.arange(1.0, 9.0001, 0.02)
+ELECTRON_L = np.arange(1.0, 12.0001, 0.02)
 ELECTRON_LN_RATIO = np.arange(-0.01, 6.8001, 0.02)
 INVERSE_L_LIMIT = (0.0, 1.25)
 LN_RATIO_LIMIT = (-0.1, 7.5)
@@ -118,6 +126,7 @@ def main() -> None:
         OUTPUT,
         header=np.array(json.dumps(header)),
         altitude_km=ALTITUDE_KM,
+        low_layers=np.array(LOW_ALTITUDE_KM.size),
         latitude_deg=LATITUDE_DEG,
         longitude_deg=LONGITUDE_DEG,
         proton_l=PROTON_L,

@@ -70,9 +70,9 @@ def magnetic_columns(latitude_rad: FloatArray, altitude_m: FloatArray) -> Magnet
             np.where(known, latitude_rad, 0.0),
             np.where(known, altitude_m, 0),
         )
-    (low_km, south_deg, _), (rise_km, north_deg, _) = table.first, table.spacing
+    south_deg, north_deg = table.first[1], table.spacing[1]
     layers, rows, columns = table.shape
-    up, up_part = _cell(altitude_m, low_km * 1e3, rise_km * 1e3, layers)
+    up, up_part = _cell(table.heights.layer(altitude_m), 0.0, 1.0, layers)
     degree = np.pi / 180.0
     north, north_part = _cell(latitude_rad, south_deg * degree, north_deg * degree, rows)
     corner = (up * rows + north) * columns
@@ -94,7 +94,8 @@ def magnetic_place(
 ) -> MagneticPlace:
     """McIlwain's 1/L and ln(B/B0) at geodetic places, (n,), read `drift_rad` to the east.
 
-    Trilinear on 2 deg x 2 deg x 50 km between 150 and 2000 km, held at the ends. nan gives nan.
+    Trilinear on 2 deg x 2 deg x 50 km between 150 and 2,000 km, above it on 24 layers even in
+    R/(R + h) up to 60,000 km; held at the ends. nan gives nan.
     """
     inverse_l, ln_ratio = _looked_up(columns, longitude_rad, drift_rad, field_epoch, (0, 2))
     return MagneticPlace(inverse_l, ln_ratio)
@@ -106,7 +107,7 @@ def shell_inverse_l(columns: MagneticColumns, longitude_rad: FloatArray) -> Floa
     The 1960 map without the anomaly's drift: the dipole's axis, which orders cutoffs, moved by
     3 deg only since (IGRF-14: geomagnetic pole at 69 W in 1960, 73 W in 2025). nan gives nan.
 
-    Validity: 150-2000 km.
+    Validity: 150-60,000 km.
     Source: McIlwain 1961, J. Geophys. Res. 66, 3681; map from IRBEM's field routines (aep8
     1.1.0, 2024).
     """
@@ -124,10 +125,9 @@ def proton_flux_cm2_s(
 
     AP8 (Sawyer & Vette 1976) for solar minimum or maximum by two look-ups. The map is read
     `drift_rad` east of the satellite, because the field has drifted west since the model's
-    epoch. Orbit means agree with AP8 itself to 0.5 %, 95 % of single fluxes above 10 cm-2 s-1
-    to 11 %; AP8 itself is good to a factor of about two.
-    Validity 150-2000 km: below, zero (the atmosphere removes them); above, the flux at 2000 km,
-    which is not conservative. nan positions give nan.
+    epoch. Orbit means agree with AP8 itself to 1.1 %, the middle single flux to 1 %; AP8's own
+    contours are stairs of 2 %, and it is good to a factor of about two.
+    Validity 150-60,000 km: below, zero (the atmosphere removes them). nan positions give nan.
 
     Source: Sawyer & Vette 1976, NSSDC/WDC-A-R&S 76-06 (AP8).
     """
@@ -150,7 +150,7 @@ def electron_flux_cm2_s(
     validity as `proton_flux_cm2_s`. AE8 is a mean over storms: daily fluxes in the outer belt
     scatter by a factor of ten either way.
 
-    Validity: 150-2000 km; single days in the outer belt scatter by a factor of ten.
+    Validity: 150-60,000 km; single days in the outer belt scatter by a factor of ten.
     Source: Vette 1991, NSSDC/WDC-A-R&S 91-24 (AE8).
     """
     columns = magnetic_columns(latitude_rad, altitude_m)
@@ -161,7 +161,7 @@ def electron_flux_cm2_s(
 def proton_flux_at(place: MagneticPlace, altitude_m: FloatArray, solar: Solar) -> FloatArray:
     """Trapped protons above 50 MeV [cm-2 s-1] at magnetic places, (n,); none below 150 km.
 
-    Validity: 150-2000 km.
+    Validity: 150-60,000 km.
     Source: Sawyer & Vette 1976, NSSDC/WDC-A-R&S 76-06 (AP8).
     """
     return _above_air(_flux(trapped_table().protons[solar], place), altitude_m)
@@ -170,7 +170,7 @@ def proton_flux_at(place: MagneticPlace, altitude_m: FloatArray, solar: Solar) -
 def electron_flux_at(place: MagneticPlace, altitude_m: FloatArray, solar: Solar) -> FloatArray:
     """Trapped electrons above 1 MeV [cm-2 s-1] at magnetic places, (n,); none below 150 km.
 
-    Validity: 150-2000 km.
+    Validity: 150-60,000 km.
     Source: Vette 1991, NSSDC/WDC-A-R&S 91-24 (AE8).
     """
     return _above_air(_flux(trapped_table().electrons[solar], place), altitude_m)

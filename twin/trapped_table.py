@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from twin.constants import EARTH_EQUATOR_RADIUS_M
 from twin.state import BoolArray, FloatArray
 
 FIELD_1960: Final = 1960  # Jensen & Cain: AP8MIN, AE8MIN, AE8MAX
@@ -27,17 +28,36 @@ class FluxTable(NamedTuple):
     spacing: tuple[float, float]
 
 
+class Heights(NamedTuple):
+    """Layers of the map: even in height up to `top_km`, above it even in R / (R + height)."""
+
+    first_km: float
+    spacing_km: float
+    low_count: int  # layers up to top_km, that one included
+    top_km: float
+    top_radius_frac: float  # R / (R + top_km)
+    spacing_frac: float
+
+    def layer(self, altitude_m: FloatArray) -> FloatArray:
+        """Place among the layers in steps, (n,); not clipped. Above, a dipole's 1/L is linear."""
+        low = (altitude_m - self.first_km * 1e3) * (1e-3 / self.spacing_km)
+        frac = EARTH_EQUATOR_RADIUS_M / (EARTH_EQUATOR_RADIUS_M + np.maximum(altitude_m, 0.0))
+        high = (self.low_count - 1) + (self.top_radius_frac - frac) * (1.0 / self.spacing_frac)
+        return np.where(altitude_m <= self.top_km * 1e3, low, high)
+
+
 @dataclass(frozen=True)
 class TrappedTable:
-    """AP8 and AE8 as read from the package: grids are uniform, given by first value and step."""
+    """AP8 and AE8 as read from the package; grids are given by first value and step."""
 
     header: dict[str, object]
     # By field, (altitude * latitude * longitude,) raveled; each cell holds 1/L and ln(B/B0) of
     # itself and of its eastern neighbour, 4 x float32, so that one fetch brings a whole edge.
     edges: dict[int, NDArray[np.complex128]]
     shape: tuple[int, int, int]
-    first: tuple[float, float, float]  # altitude km, latitude deg, longitude deg
+    first: tuple[float, float, float]  # lowest altitude km, latitude deg, longitude deg
     spacing: tuple[float, float, float]
+    heights: "Heights"
     protons: dict[Solar, FluxTable]  # above 50 MeV
     electrons: dict[Solar, FluxTable]  # above 1 MeV
 
@@ -69,6 +89,7 @@ def trapped_table() -> TrappedTable:
         }
 
     both = (FIELD_1960, FIELD_1970)
+    heights = _heights(axes[0], int(raw["low_layers"]))
     return TrappedTable(
         header=header,
         edges={
@@ -80,7 +101,8 @@ def trapped_table() -> TrappedTable:
         },
         shape=(axes[0].size, axes[1].size, axes[2].size),
         first=(float(axes[0][0]), float(axes[1][0]), float(axes[2][0])),
-        spacing=(_spacing(axes[0]), _spacing(axes[1]), _spacing(axes[2])),
+        spacing=(heights.spacing_km, _spacing(axes[1]), _spacing(axes[2])),
+        heights=heights,
         protons=fluxes("proton"),
         electrons=fluxes("electron"),
     )
@@ -109,6 +131,19 @@ def _flux_table(
 
 def _spacing(axis: FloatArray) -> float:
     return float((axis[-1] - axis[0]) / (axis.size - 1))
+
+
+def _heights(altitude_km: FloatArray, low_count: int) -> Heights:
+    radius_km = EARTH_EQUATOR_RADIUS_M * 1e-3
+    frac = radius_km / (radius_km + altitude_km[low_count - 1 :])
+    return Heights(
+        first_km=float(altitude_km[0]),
+        spacing_km=_spacing(altitude_km[:low_count]),
+        low_count=low_count,
+        top_km=float(altitude_km[low_count - 1]),
+        top_radius_frac=float(frac[0]),
+        spacing_frac=-_spacing(frac),
+    )
 
 
 def _edges(inverse_l: FloatArray, ln_ratio: FloatArray) -> NDArray[np.complex128]:

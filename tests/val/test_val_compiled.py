@@ -57,7 +57,8 @@ def test_val_sgp4_over_arrays_is_the_library_to_a_millimetre() -> None:
 
 
 @pytest.mark.parametrize(
-    ("step_s", "ticks", "altitude_m"), [(1.0, 130, 550e3), (20.0, 150, 650e3), (60.0, 90, 1200e3)]
+    ("step_s", "ticks", "altitude_m"),
+    [(1.0, 130, 550e3), (20.0, 150, 650e3), (60.0, 90, 1200e3), (60.0, 30, 4000e3)],
 )
 def test_val_compiled_ticks_are_those_of_the_numpy_path(
     step_s: float, ticks: int, altitude_m: float

@@ -71,17 +71,63 @@ def test_val_flux_against_the_models_along_orbits(particle: str, solar: Solar, r
         f" mean {ours.mean() / truth.mean() - 1:+.2%}, median {np.median(relative):.1%},"
         f" p95 {np.percentile(relative, 95):.1%}"
     )
-    assert ours.mean() == pytest.approx(truth.mean(), rel=0.01 if particle == "p" else 0.02)
+    assert ours.mean() == pytest.approx(truth.mean(), rel=0.015 if particle == "p" else 0.02)
     # The outer belt ends within a degree of latitude over the air: single fluxes at that edge
     # are off by tens of percent, what is counted over a pass is not.
     assert np.abs(ours - truth).sum() / truth.sum() < (0.03 if particle == "p" else 0.05)
     if particle == "p":
-        assert np.percentile(relative, 95) < 0.16
+        assert np.percentile(relative, 95) < 0.09
     known = SURVEY[particle, solar][row]
     if known is not None:
         assert truth.mean() == pytest.approx(known, rel=0.15)
     if particle == "p":
         assert in_saa(ours).mean() == pytest.approx((truth > 100.0).mean(), rel=0.03)
+
+
+# Perigee and apogee [km], inclination [deg]: O3b, GPS, geostationary, Molniya, transfer.
+HIGH_ORBITS = {
+    "O3b": (8062.0, 8062.0, 1.0),
+    "1.5 radii up, 70 deg": (9567.0, 9567.0, 70.0),
+    "GPS": (20180.0, 20180.0, 55.0),
+    "geostationary": (35786.0, 35786.0, 0.1),
+    "Molniya": (600.0, 39750.0, 63.4),
+    "transfer": (250.0, 35786.0, 27.0),
+    "2,200 km": (2200.0, 2200.0, 50.0),
+}
+
+
+def _flown(perigee_km: float, apogee_km: float, inclination_deg: float) -> tuple[FloatArray, ...]:
+    # Even in time: equal steps of the mean anomaly, the perigee at 270 deg from the node.
+    anomaly = np.linspace(0.0, 2.0 * np.pi, 600, endpoint=False)
+    sma_km = 6378.137 + (perigee_km + apogee_km) / 2.0
+    eccentricity = (apogee_km - perigee_km) / 2.0 / sma_km
+    eccentric = anomaly.copy()
+    for _ in range(60):
+        eccentric = anomaly + eccentricity * np.sin(eccentric)
+    altitude_km = sma_km * (1.0 - eccentricity * np.cos(eccentric)) - 6378.137
+    true = 2.0 * np.arctan2(
+        np.sqrt(1.0 + eccentricity) * np.sin(eccentric / 2.0),
+        np.sqrt(1.0 - eccentricity) * np.cos(eccentric / 2.0),
+    )
+    around = true + 1.5 * np.pi
+    sine = np.sin(np.radians(inclination_deg)) * np.sin(around)
+    longitude = np.random.default_rng(8).uniform(-np.pi, np.pi, around.size)
+    return np.arcsin(sine), longitude, altitude_km * 1e3
+
+
+@pytest.mark.parametrize("name", list(HIGH_ORBITS))
+@pytest.mark.parametrize(("particle", "solar"), [("p", "min"), ("e", "min"), ("e", "max")])
+def test_val_flux_of_orbits_above_the_low_ones(name: str, particle: str, solar: Solar) -> None:
+    latitude, longitude, altitude = _flown(*HIGH_ORBITS[name])
+    energy_mev, flux = (50.0, proton_flux_cm2_s) if particle == "p" else (1.0, electron_flux_cm2_s)
+    truth = _model(particle, solar, energy_mev, (latitude, longitude, altitude))
+    ours = flux(latitude, longitude, altitude, 0.0, solar)
+    print(f"{name} {particle} {solar}: {truth.mean():.4g} and {ours.mean():.4g} cm-2 s-1")
+    if truth.mean() < 1.0:  # no protons of such energy at all beyond the inner belt
+        assert ours.mean() < 1.0
+        return
+    assert ours.mean() == pytest.approx(truth.mean(), rel=0.03)
+    assert np.abs(ours - truth).sum() / truth.sum() < 0.05
 
 
 @pytest.mark.parametrize(("solar", "field_epoch"), [("min", 1960), ("max", FIELD_1970)])
@@ -128,9 +174,11 @@ def test_val_anomaly_is_of_trapped_protons_only() -> None:
 
 def test_val_outside_the_table() -> None:
     place = np.radians([-30.0, -30.0, -30.0]), np.radians([-48.0, -48.0, -48.0])
-    flux = proton_flux_cm2_s(*place, np.array([149e3, 2000e3, 3000e3]))
+    flux = proton_flux_cm2_s(*place, np.array([149e3, 1999.9e3, 2000.1e3]))
     assert flux[0] == 0.0
-    assert flux[1] == flux[2] > 5000.0
+    assert flux[1] == pytest.approx(flux[2], rel=1e-3)  # the layers change their spacing there
+    assert flux[1] > 5000.0
+    assert proton_flux_cm2_s(*place, np.full(3, 1e8)).tolist() == [0.0, 0.0, 0.0]
     assert proton_flux_cm2_s(*place, np.full(3, 5e5), 0.0)[0] > 0.0
     around = proton_flux_cm2_s(
         np.full(4, -0.5), np.radians([-179.9, 180.1, -46.0, 314.0]), np.full(4, 6e5)

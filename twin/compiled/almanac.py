@@ -110,6 +110,9 @@ def static_tables(settings: EnvironmentSettings) -> Tables:
     )
     grid = [(one, 1.0 / two, float(three)) for one, two, three in axes]
     grid.append((_INVERSE_L_LIMIT, _INVERSE_L_STEP, 0.0))
+    above = found.heights
+    grid.append((above.top_km, above.low_count - 1.0, 0.0))
+    grid.append((above.top_radius_frac, 1.0 / above.spacing_frac, 0.0))
     common = np.zeros(4)
     common[r.STRETCH] = 1.0 / (1.0 - EARTH_FLATTENING_FRAC) if settings.oblate_shadow else 1.0
     common[r.SINE2] = math.sin(network.ELEVATION_MASK_RAD) ** 2

@@ -56,15 +56,15 @@ def _compiled(function: Callable[..., Any], fastmath: set[str]) -> Any:
 
 
 @njit(error_model="numpy", inline="always")
-def inverse_root(square: float) -> float:
+def inverse_root(x: float) -> float:
     """1 / sqrt(x) to 3e-16 for normal x > 0, without division or root; large and finite for 0.
 
     First guess by the bits of the number (Lomont 2003, "Fast inverse square root", in double
     precision), then four steps of Newton: a third of the time of the instructions for both.
     """
-    y = np.int64(0x5FE6EB50C7B537A9) - (np.float64(square).view(np.int64) >> np.int64(1))
+    y = np.int64(0x5FE6EB50C7B537A9) - (np.float64(x).view(np.int64) >> np.int64(1))
     root = np.int64(y).view(np.float64)
-    half = 0.5 * square
+    half = 0.5 * x
     root = root * (1.5 - (half * root) * root)
     root = root * (1.5 - (half * root) * root)
     root = root * (1.5 - (half * root) * root)

@@ -51,6 +51,7 @@ from twin.constants import EARTH_EQUATOR_RADIUS_M, EARTH_FLATTENING_FRAC
 from twin.radiation import GCR_RAD_CM2
 
 _E2: Final = EARTH_FLATTENING_FRAC * (2.0 - EARTH_FLATTENING_FRAC)
+_RADIUS_KM: Final = EARTH_EQUATOR_RADIUS_M * 1e-3
 _POLAR_M: Final = EARTH_EQUATOR_RADIUS_M * (1.0 - EARTH_FLATTENING_FRAC)
 _SECOND: Final = _E2 / (1.0 - _E2) * _POLAR_M
 _DEG: Final = 180.0 / math.pi
@@ -124,6 +125,8 @@ def map_places(axes: Any, now: Any, w: Any) -> None:
     """
     turn_rad, drift_rad = now[TURN], now[DRIFT]
     low_km, up_scale, up_last = axes[0, 0], axes[0, 1], axes[0, 2] - 1.0
+    top_km, low_last = axes[8, 0], axes[8, 1]  # above, layers are even in R / (R + h)
+    top_frac, frac_scale = axes[9, 0], axes[9, 1]
     low_deg, north_scale, north_last = axes[1, 0], axes[1, 1], axes[1, 2] - 1.0
     west_deg, east_scale, east_last = axes[2, 0], axes[2, 1], axes[2, 2] - 1.0
     for i in range(TILE):
@@ -145,7 +148,10 @@ def map_places(axes: Any, now: Any, w: Any) -> None:
         turns = turns - drift_rad * (1.0 / _TURN)
         other_deg = (turns - np.floor(turns + 0.5)) * 360.0
         lat_deg = arctan2(north, outward) * _DEG
-        up = clipped((altitude_km - low_km) * up_scale, 0.0, up_last)
+        frac = _RADIUS_KM / (_RADIUS_KM + max(altitude_km, 0.0))
+        high = low_last + (top_frac - frac) * frac_scale
+        low = (altitude_km - low_km) * up_scale
+        up = clipped(low if altitude_km <= top_km else high, 0.0, up_last)
         w[UP + i] = up if altitude_km >= low_km else -1.0
         w[NORTH + i] = clipped((lat_deg - low_deg) * north_scale, 0.0, north_last)
         w[EAST + i] = clipped((east_deg - west_deg) * east_scale, 0.0, east_last)

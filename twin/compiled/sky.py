@@ -53,7 +53,7 @@ def _height_radii(
 
 
 @kernel
-def places(begin: Any, end: Any, now: Any, stretch: float, w: Any) -> int:
+def places(begin: Any, end: Any, now: Any, stretch_frac: float, w: Any) -> int:
     """Position by Hermite between two knots, view of the Earth, Sun's zenith angle and light.
 
     begin, end: knots (6 TILE,); now: row of the table of ticks. Diurnal: cosine of local solar
@@ -84,7 +84,7 @@ def places(begin: Any, end: Any, now: Any, stretch: float, w: Any) -> int:
         w[DIURNAL + i] = ((x * ux + y * uy) + (y * ux - x * uy)) * scale
     for i in range(TILE):
         x, y, z = w[X + i], w[Y + i], w[Z + i]
-        height = _height_radii(x, y, z, sun_x, sun_y, sun_z, stretch)
+        height = _height_radii(x, y, z, sun_x, sun_y, sun_z, stretch_frac)
         whole = 1.0 if height >= 1.0 else 0.0
         part = (height < 1.0) & (height > -1.0)
         w[LIT + i] = height if part else whole
