@@ -7,7 +7,9 @@ from twin.channels import (
     ACCEL_MEASUREMENT,
     BUS_CHANNELS,
     BUS_MEASUREMENT,
+    CHANNEL_SETS,
     Channel,
+    ChannelSet,
 )
 
 HEAD = f"""# Channels
@@ -25,7 +27,7 @@ listed in `twin/presets/sources.yaml`.
 
 def channels_page() -> str:
     """The whole page."""
-    parts = [HEAD]
+    parts = [HEAD, *map(_set, CHANNEL_SETS[1:])]
     for _, rows in groupby(BUS_CHANNELS + ACCEL_CHANNELS, key=lambda row: row.subsystem):
         channels = list(rows)
         parts.append(f"\n## {channels[0].subsystem_title}\n")
@@ -33,6 +35,14 @@ def channels_page() -> str:
         parts.append("|---|---|---|---|---|---|---|")
         parts += [_row(channel) for channel in channels]
     return "\n".join(parts) + "\n"
+
+
+def _set(one: ChannelSet) -> str:
+    names = ", ".join(f"`{channel.name}`" for channel in one.channels)
+    return (
+        f"\nA group of a scenario with `channels: {one.name}` reports {len(one.channels)} bus "
+        f"channels ({one.meaning[0].lower()}{one.meaning[1:]}): {names}.\n"
+    )
 
 
 def _row(channel: Channel) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 from twin.scenario import FleetBuild, Scenario
 
@@ -19,7 +20,7 @@ class Plan:
     started_at_s: float | None = None  # wall clock at which the epoch is due; None = at once
     part: tuple[int, int] = (0, 1)  # this process's part (from 0) of how many
 
-    @property
+    @cached_property
     def run_id(self) -> str:
         """Names (scenario, seed, epoch): the same run has the same name wherever it runs."""
         text = f"{self.scenario.digest} {self.scenario.seed} {self.epoch_unix_s!r}"

@@ -25,9 +25,9 @@ from services.watermark import Outbox, Owed
 from twin.checkpoint import Checkpoint, CheckpointError, checkpoint_of, taken
 from twin.errors import ConfigurationError, Problem
 from twin.faults import FaultPlan, plan_faults
-from twin.frames import FRAME_VERSION, FrameHeader, batch
+from twin.frames import FRAME_VERSION, FrameHeader, batch, rows_count
 from twin.playback import Recorders
-from twin.reports import Shard, encode_report, plan_shards, reporting
+from twin.reports import Shard, encode_reports, encoder_for, plan_shards, reporting
 from twin.rollups import (
     ROLLUP_SHARD,
     encode_rollup_columns,
@@ -103,6 +103,7 @@ class Simulator:
             self.records = [records[row] for row in part.rows.tolist()]
             self.own = np.zeros(part.fleet.count, dtype=np.bool_)
             self.own[part.own] = True
+        self.encode_rows = encoder_for(self.shards)
         self.design = self.fleet.params  # as built, before any command
         planned = plan_faults(self.plan.scenario.faults, whole, self.seed)
         self.orders = Orders(planned, self.fleet, rows, self.own, self.step_s)
@@ -208,9 +209,11 @@ class Simulator:
         seen = snapshot(
             self.fleet, self.state, self.environment, self.seed, self.tick, self.effects
         )
-        for shard in self.shards:
-            if shard.is_due(self.tick) and (present := reporting(shard, seen)).rows.size:
-                self._send_report(present, encode_report(present, seen, self.time_ns))
+        due = [reporting(shard, seen) for shard in self.shards if shard.is_due(self.tick)]
+        due = [shard for shard in due if shard.rows.size]
+        bodies = encode_reports(due, seen, self.time_ns, self.encode_rows)
+        for shard, body in zip(due, bodies, strict=True):
+            self._send_report(shard, body)
         if self.tick % self.rollup_ticks == 0:
             self._roll_up(seen, self.tick // self.rollup_ticks)
         self._note_changed_states()
@@ -292,7 +295,7 @@ class Simulator:
         self.outbox.add(Owed(shard, seq, frames, batch(header, body)))
         self.counts.frames_published += frames
         self.counts.frames_late += late
-        self.counts.rows_published += body.count(b"\n")
+        self.counts.rows_published += rows_count(body)
 
     def _note_changed_states(self) -> None:
         """Retained last-known state of every satellite whose mode or host changed."""

@@ -110,6 +110,30 @@ ACCEL_CHANNELS: tuple[Channel, ...] = _load("accel.yaml")
 CHANNELS: tuple[Channel, ...] = BUS_CHANNELS + ACCEL_CHANNELS
 
 
+@dataclass(frozen=True)
+class ChannelSet:
+    """A named choice of bus channels, in the order of the wire."""
+
+    name: str
+    meaning: str
+    channels: tuple[Channel, ...]
+
+
+def _load_sets() -> tuple[ChannelSet, ...]:
+    text = resources.files("twin").joinpath("dictionary", "sets.yaml").read_text("utf-8")
+    rows = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    sets = [ChannelSet("all", "Every bus channel", BUS_CHANNELS)]
+    for name, row in rows.items():
+        wanted = {channel for line in row["channels"] for channel in line}
+        chosen = tuple(channel for channel in BUS_CHANNELS if channel.name in wanted)
+        sets.append(ChannelSet(name, row["meaning"], chosen))
+    return tuple(sets)
+
+
+CHANNEL_SETS: tuple[ChannelSet, ...] = _load_sets()
+"""What a satellite may report; the first one is all of it."""
+
+
 @cache
 def by_name() -> Mapping[str, Channel]:
     """Every channel under its own name and, where it has one, its DCGM name."""

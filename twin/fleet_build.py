@@ -135,6 +135,7 @@ def _assembled(scenario: Scenario, members: list[Members]) -> Fleet:
         neighbour_index=np.concatenate(links).astype(np.int64),
         satellite_key=satellite_keys(ids),
         params=class_params([group.values for group in groups]).take(owner),
+        channel_set_index=np.array([group.keys.channel_set_index for group in groups])[owner],
         **_shared(scenario, owner, planes),
     )
 

@@ -9,7 +9,8 @@ whether it arrived whole (crc32). Every other line is one row of one measurement
 import re
 import zlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import compress
 
 import numpy as np
@@ -49,8 +50,13 @@ class FrameHeader:
 
 def batch(header: FrameHeader, body: bytes) -> bytes:
     """Header line and body; `lines` and `crc32` are filled in from the body."""
-    counts = {"lines": body.count(b"\n"), "crc32": zlib.crc32(body)}
-    return HEADER_PREFIX + orjson.dumps(asdict(header) | counts) + b"\n" + body
+    header = replace(header, lines=rows_count(body), crc32=zlib.crc32(body))
+    return HEADER_PREFIX + orjson.dumps(header) + b"\n" + body
+
+
+def rows_count(body: bytes) -> int:
+    """Lines of a body; numpy counts one character ten times as fast as `bytes.count`."""
+    return int(np.count_nonzero(np.frombuffer(body, dtype=np.uint8) == NEWLINE))
 
 
 def with_base(payload: bytes, base: int) -> bytes:
@@ -81,7 +87,7 @@ def open_batch(payload: bytes) -> tuple[FrameHeader, bytes]:
     if header.v != FRAME_VERSION:
         raise FrameError(f"version {header.v}, this reader knows {FRAME_VERSION}")
     whole = body.endswith(b"\n") or not body  # nobody in contact: an empty batch keeps the count
-    lines = int(np.count_nonzero(np.frombuffer(body, dtype=np.uint8) == NEWLINE))
+    lines = rows_count(body)
     if header.lines != lines or not whole:
         raise FrameError(f"{lines} lines where the header says {header.lines}")
     if header.crc32 != zlib.crc32(body):
@@ -121,6 +127,13 @@ class FieldLayout:
             decimals=np.array([channel.decimals for channel in floats], dtype=np.int64),
         )
 
+    @cached_property
+    def labels(self) -> tuple[NDArray[np.uint8], IntArray]:
+        """`name=` of every field one after another, and where each ends."""
+        texts = [f"{name}=".encode() for name in (*self.floats, *self.integers)]
+        ends = np.cumsum([len(text) for text in texts], dtype=np.int64)
+        return np.frombuffer(b"".join(texts), dtype=np.uint8), ends
+
     def template(self, present: NDArray[np.bool_]) -> bytes:
         """`name=%b,...` of the floats that are present; integers always, with the suffix `i`."""
         cells = [f"{name}=%b" for name in compress(self.floats, present)]
@@ -137,13 +150,16 @@ def encode_rows(
     (rows, len(layout.integers)). NaN means "sensor lost" and leaves the field out. orjson
     prints the numbers (shortest text that reads back to the same float), which is several
     times faster than formatting each one; rows that lack the same fields share a template.
+    `twin/compiled/text.py` prints the same bytes for large fleets.
     """
     if not heads:
         return b""
     scale = 10.0**layout.decimals
-    real_cells = _cells(np.round(floats * scale) / scale)
+    with np.errstate(over="ignore"):
+        rounded = np.round(floats * scale) / scale
+    real_cells = _cells(rounded)
     integer_cells = _cells(integers) if layout.integers else [b""] * len(heads)
-    present = np.isfinite(floats)
+    present = np.isfinite(rounded)  # a number too large to be rounded is lost too
     masks = np.packbits(present, axis=1)
     templates: dict[bytes, bytes] = {}
     stamp = b" " + str(t_ns).encode() + b"\n"

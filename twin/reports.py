@@ -6,20 +6,54 @@ not a burst. A satellite's report times are `phase + k * period` ticks: a pure f
 fleet, so every process knows them.
 """
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import compress
 
 import numpy as np
 
-from twin.channels import ACCEL_CHANNELS, ACCEL_MEASUREMENT, BUS_CHANNELS, BUS_MEASUREMENT
+from twin.channels import (
+    ACCEL_CHANNELS,
+    ACCEL_MEASUREMENT,
+    BUS_CHANNELS,
+    BUS_MEASUREMENT,
+    CHANNEL_SETS,
+)
 from twin.frames import FieldLayout, encode_rows, row_template
 from twin.sensors import Snapshot, accelerator_telemetry, bus_telemetry
-from twin.state import BoolArray, Fleet, IntArray
+from twin.state import BoolArray, Fleet, FloatArray, IntArray
 from twin.upsets import accelerator_rows
 
 SATELLITES_PER_SHARD = 128
 LINES_PER_SHARD = 640  # keeps a batch below about 400 kB, well under every broker's limit
+ROWS_AT_ONCE = 4096  # whose values are read in one go; our choice
+COMPILED_FROM_ROWS = 500  # a tick: from here on a compiled encoder is worth its start; ours
 BUS_LAYOUT = FieldLayout.of(BUS_CHANNELS)
+
+EncodeRows = Callable[[Sequence[bytes], FieldLayout, FloatArray, IntArray, int], bytes]
+"""`twin.frames.encode_rows`, or what gives the same bytes."""
+
+
+@dataclass(frozen=True)
+class BusColumns:
+    """What a satellite reports of its bus: layout, and which floats and states of all."""
+
+    layout: FieldLayout
+    floats: slice | IntArray
+    states: slice | IntArray
+
+
+@cache
+def _bus_columns() -> tuple[BusColumns, ...]:
+    """One for each of CHANNEL_SETS."""
+    found = [BusColumns(BUS_LAYOUT, slice(None), slice(None))]
+    for one in CHANNEL_SETS[1:]:
+        layout = FieldLayout.of(one.channels)
+        floats = [BUS_LAYOUT.floats.index(name) for name in layout.floats]
+        states = [BUS_LAYOUT.integers.index(name) for name in layout.integers]
+        found.append(BusColumns(layout, np.array(floats), np.array(states)))
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -34,6 +68,7 @@ class Shard:
     bus_heads: tuple[bytes, ...]
     accelerator_heads: tuple[bytes, ...]
     accelerator_layout: FieldLayout
+    bus: BusColumns
 
     def is_due(self, tick: int) -> bool:
         """True at this shard's report times."""
@@ -60,7 +95,9 @@ class Shard:
 
 
 def plan_shards(fleet: Fleet, step_s: float) -> tuple[Shard, ...]:
-    """Cut the fleet into shards of like satellites (report interval, vendor), in row order.
+    """Cut the fleet into shards of like satellites, in row order.
+
+    Like are those of the same report interval, vendor and set of channels.
 
     step_s: tick [s]; a report interval is rounded to whole ticks, at least one.
     """
@@ -82,17 +119,60 @@ def plan_shards(fleet: Fleet, step_s: float) -> tuple[Shard, ...]:
                     head for row in range(start, stop) for head in _accelerator_heads(fleet, row)
                 ),
                 accelerator_layout=FieldLayout.of(ACCEL_CHANNELS, fleet.vendors[start]),
+                bus=_bus_columns()[_channel_set(fleet, start)],
             )
         )
     return tuple(shards)
 
 
 def encode_report(shard: Shard, seen: Snapshot, time_ns: int) -> bytes:
-    """Line protocol of one shard's report: its satellites, then their accelerators.
+    """Line protocol of one shard's report: its satellites, then their accelerators."""
+    return next(encode_reports([shard], seen, time_ns))
 
-    A satellite whose clock is off stamps its rows with its own time.
+
+def encoder_for(shards: Sequence[Shard]) -> EncodeRows:
+    """How to print the rows of these shards: compiled if there are many of them a tick.
+
+    Both ways give the same bytes; the compiled one takes some seconds once on a machine.
     """
-    body = _encoded(shard, seen, time_ns)
+    rows = sum((len(one.rows) + len(one.accelerators)) / one.period_ticks for one in shards)
+    if rows < COMPILED_FROM_ROWS:
+        return encode_rows
+    from twin.compiled.text import encode_rows_compiled
+
+    layout = FieldLayout(("x",), ("y",), np.zeros(1, dtype=np.int64))
+    encode_rows_compiled([b"m"], layout, np.zeros((1, 1)), np.zeros((1, 1), dtype=np.int64), 0)
+    return encode_rows_compiled
+
+
+def encode_reports(
+    shards: Sequence[Shard], seen: Snapshot, time_ns: int, encode: EncodeRows = encode_rows
+) -> Iterator[bytes]:
+    """Line protocol of the reports of several shards at one tick, in order, as `encode_report`.
+
+    Values are read of many shards at once, because a shard is too small for numpy. A satellite
+    whose clock is off stamps its rows with its own time.
+    """
+    for group in _groups(shards):
+        for shard, body in zip(group, _encoded(group, seen, time_ns, encode), strict=True):
+            yield _with_own_clocks(shard, seen, time_ns, body)
+
+
+def _groups(shards: Sequence[Shard]) -> Iterator[list[Shard]]:
+    """Shards of about ROWS_AT_ONCE rows together: few calls, and arrays that a cache can hold."""
+    group: list[Shard] = []
+    rows = 0
+    for shard in shards:
+        group.append(shard)
+        rows += len(shard.rows) + len(shard.accelerators)
+        if rows >= ROWS_AT_ONCE:
+            yield group
+            group, rows = [], 0
+    if group:
+        yield group
+
+
+def _with_own_clocks(shard: Shard, seen: Snapshot, time_ns: int, body: bytes) -> bytes:
     offset_s = seen.broken.clock_offset_s
     if not offset_s[shard.rows].any():
         return body
@@ -114,15 +194,31 @@ def reporting(shard: Shard, seen: Snapshot) -> Shard:
     return shard.without(silent, accelerator_rows(seen.fleet.params.accel_count).owner)
 
 
-def _encoded(shard: Shard, seen: Snapshot, time_ns: int) -> bytes:
-    if not shard.rows.size:
-        return b""
-    bus = bus_telemetry(shard.rows, seen, shard.seq(seen.tick))
-    body = encode_rows(shard.bus_heads, BUS_LAYOUT, *bus, time_ns)
-    if not shard.accelerators.size:
-        return body
-    values = accelerator_telemetry(shard.accelerators, seen)
-    return body + encode_rows(shard.accelerator_heads, shard.accelerator_layout, *values, time_ns)
+def _encoded(
+    shards: Sequence[Shard], seen: Snapshot, time_ns: int, encode: EncodeRows
+) -> Iterator[bytes]:
+    """The reports of some shards, their values read in one go."""
+    if not any(one.rows.size for one in shards):
+        yield from [b""] * len(shards)
+        return
+    seq = np.repeat([one.seq(seen.tick) for one in shards], [len(one.rows) for one in shards])
+    bus = bus_telemetry(np.concatenate([one.rows for one in shards]), seen, seq)
+    accelerators = np.concatenate([one.accelerators for one in shards])
+    parts = accelerator_telemetry(accelerators, seen) if accelerators.size else bus
+    row = part = 0
+    for one in shards:
+        mine = slice(row, row := row + len(one.rows))
+        values = bus[0][mine][:, one.bus.floats], bus[1][mine][:, one.bus.states]
+        body = encode(one.bus_heads, one.bus.layout, *values, time_ns)
+        if one.accelerators.size:
+            mine = slice(part, part := part + len(one.accelerators))
+            values = parts[0][mine], parts[1][mine]
+            body += encode(one.accelerator_heads, one.accelerator_layout, *values, time_ns)
+        yield body
+
+
+def _channel_set(fleet: Fleet, row: int) -> int:
+    return 0 if fleet.channel_set_index is None else int(fleet.channel_set_index[row])
 
 
 def _runs(fleet: Fleet) -> list[tuple[int, int]]:
@@ -134,6 +230,7 @@ def _runs(fleet: Fleet) -> list[tuple[int, int]]:
         unlike = (
             fleet.report_interval_s[row] != fleet.report_interval_s[start]
             or fleet.vendors[row] != fleet.vendors[start]
+            or _channel_set(fleet, row) != _channel_set(fleet, start)
         )
         full = row - start >= SATELLITES_PER_SHARD or lines + more > LINES_PER_SHARD
         if row > start and (unlike or full):

@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
+from twin.channels import CHANNEL_SETS
 from twin.elements import FORMATS
 from twin.environment import EnvironmentSettings
 from twin.orbit_spec import ORBIT_NAMES, ORBIT_RANGES, OrbitSpec
@@ -129,6 +130,20 @@ class Group(StrictModel):
     orbit: OrbitSpec | None = None
     site: SiteKeys | None = None
     report_interval_s: float = Field(default=1.0, gt=0, le=3600)
+    channels: str = Field(default="all", description="set of bus channels to report")
+
+    @field_validator("channels")
+    @classmethod
+    def _is_a_set(cls, value: str) -> str:
+        names = [one.name for one in CHANNEL_SETS]
+        if value not in names:
+            raise ValueError(f"unknown set {value!r}; allowed: {', '.join(names)}")
+        return value
+
+    @property
+    def channel_set_index(self) -> int:
+        """Place of the set in CHANNEL_SETS."""
+        return [one.name for one in CHANNEL_SETS].index(self.channels)
 
     @field_validator("preset")
     @classmethod

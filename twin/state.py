@@ -119,6 +119,7 @@ class Fleet:
     tenants: TenantPlan = NOBODY
     tenant_share_frac: FloatArray | None = None  # (n, tenants), 1 in all on each satellite
     tenant_group_index: IntArray | None = None  # (n, tenants) satellites of a job
+    channel_set_index: IntArray | None = None  # (n,) of CHANNEL_SETS; None: all report all
 
     @property
     def count(self) -> int:

@@ -18,8 +18,8 @@ EXPECTED = {
         "allowed: description, environment, epoch, extends, faults, fleet, name, playback, seed, "
         "step_s, tenants",
         f"{BROKEN}/unknown_key.yaml:7: fleet.0.report_intervall_s: unknown key; did you mean "
-        "'report_interval_s'? allowed: elements, id, orbit, overrides, preset, report_interval_s, "
-        "site",
+        "'report_interval_s'? allowed: channels, elements, id, orbit, overrides, preset, "
+        "report_interval_s, site",
     ],
     "wrong_type": [
         f"{BROKEN}/wrong_type.yaml:3: seed: must be a valid integer, got 'many'; "
