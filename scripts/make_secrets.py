@@ -29,7 +29,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from services.broker_access import GUESTS, SERVER_USERS, BrokerUser, access_file, simulator
+from services.broker_access import (
+    GUESTS,
+    SERVER_USERS,
+    BrokerUser,
+    access_file,
+    ingester,
+    simulator,
+)
 from services.broker_config import BrokerPlaces, mosquitto_conf
 from services.certificates import Pair, new_authority, new_server, serves
 from services.secret_files import (
@@ -75,6 +82,7 @@ BROKER_PORT = 8883
 BROKER_NAMES = ("mosquitto", "localhost", "127.0.0.1")
 GUEST = re.compile(r"mqtt_(satellite|publisher)\.([a-z0-9-]+)@([A-Za-z0-9_.-]+)_password")
 PART = re.compile(r"mqtt_(simulate-\d+of\d+)_password")
+INGESTER = re.compile(r"mqtt_ingest-(\d+)_password")
 
 
 class WeakSecretError(Exception):
@@ -86,11 +94,14 @@ def broker_secret(user: str) -> str:
     return f"mqtt_{user}_password"
 
 
-def users_of(directory: Path, parts: int = 0) -> tuple[BrokerUser, ...]:
-    """The fixed users, and a simulator for each part: of `parts`, or as there are passwords."""
+def users_of(directory: Path, parts: int = 0, ingesters: int = 1) -> tuple[BrokerUser, ...]:
+    """The fixed users, and those of parts and ingesters: as many as asked for, or passwords."""
     names = [f"simulate-{part}of{parts}" for part in range(parts)]
     names += [found[1] for path in directory.iterdir() if (found := PART.fullmatch(path.name))]
-    return (*SERVER_USERS, *(simulator(name) for name in sorted(set(names))))
+    numbers = set(range(2, ingesters + 1))
+    numbers |= {int(m[1]) for path in directory.iterdir() if (m := INGESTER.fullmatch(path.name))}
+    more = (ingester(str(number)) for number in sorted(numbers))
+    return (*SERVER_USERS, *(simulator(name) for name in sorted(set(names))), *more)
 
 
 def guests_of(directory: Path, asked: Sequence[str] = ()) -> dict[str, BrokerUser]:
@@ -205,11 +216,12 @@ def make_secrets(
     hosts: Sequence[str] = (),
     parts: int = 0,
     guests: Sequence[str] = (),
+    ingesters: int = 1,
 ) -> list[str]:
     """Make what is missing; names of what was written. Raises WeakSecretError."""
     directory.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
     directory.chmod(DIRECTORY_MODE)
-    users = {broker_secret(user.name): user for user in users_of(directory, parts)}
+    users = {broker_secret(user.name): user for user in users_of(directory, parts, ingesters)}
     users |= guests_of(directory, guests)
     renewed = [*users, CONSOLE_TOKEN]
     written = [name for name in renewed if ensure_secret(directory / name, renew=rotate)]
@@ -243,6 +255,9 @@ def main(arguments: Iterable[str] | None = None) -> int:
         "--parts", type=int, default=0, help="a broker user for each of so many simulators"
     )
     parser.add_argument(
+        "--ingesters", type=int, default=1, help="a broker user for each of so many ingesters"
+    )
+    parser.add_argument(
         "--guest",
         action="append",
         default=[],
@@ -258,6 +273,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
             hosts=options.host,
             parts=options.parts,
             guests=options.guest,
+            ingesters=options.ingesters,
         )
     except WeakSecretError as error:
         print(error, file=sys.stderr)

@@ -78,12 +78,21 @@ def publisher(name: str, fleet: str) -> BrokerUser:
 GUESTS = {"satellite": satellite, "publisher": publisher}
 """Users that `make secrets` makes on demand, by kind: each takes name and fleet."""
 
-INGEST = BrokerUser(
-    "ingest",
-    "ingester: telemetry to the store",
-    writes=(ALL.watermark(), ALL.service("ingest-1")),
-    reads=(ALL.telemetry(), ALL.mirror(), ALL.lines(), DROPPED),
-)
+
+def ingester(instance: str = "1") -> BrokerUser:
+    """An ingester's credential; the first is named `ingest`, others of its group `ingest-N`.
+
+    Each has its own, because mosquitto takes a user's name for its session.
+    """
+    return BrokerUser(
+        "ingest" if instance == "1" else f"ingest-{instance}",
+        "ingester: telemetry to the store",
+        writes=(ALL.watermark(), ALL.stored(), ALL.service(f"ingest-{instance}")),
+        reads=(ALL.telemetry(), ALL.mirror(), ALL.lines(), ALL.watermark(), ALL.stored(), DROPPED),
+    )
+
+
+INGEST = ingester()
 CONSOLE = BrokerUser(
     "console",
     "web console: sees everything, commands nothing",

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from services.broker_access import EMBEDDED_USERS, BrokerUser, access_file
 from services.broker_config import BrokerPlaces, mosquitto_conf
+from services.nats_subjects import subject_of
 from services.secret_files import OWN_FILE, new_secret, password_file, write_secret
 
 CREDENTIALS = "credentials"  # directory of one password file for each user
@@ -127,18 +128,13 @@ def _nats_permissions(user: BrokerUser) -> dict[str, dict[str, list[str]]]:
     To NATS an empty list of what is allowed means everything, so nothing is said as a denial.
     """
     publish, subscribe = (
-        [_subject(name) for name in names if not name.startswith("$")]
+        [subject_of(name) for name in names if not name.startswith("$")]
         for names in (user.writes, user.reads)
     )
     return {
         "publish": {"allow": publish} if publish else {"deny": [">"]},
         "subscribe": {"allow": [*subscribe, "$MQTT.sub.>"]},
     }
-
-
-def _subject(mqtt_filter: str) -> str:
-    """An MQTT filter as a NATS subject: levels are separated by dots, `+` is `*`."""
-    return mqtt_filter.replace("/", ".").replace("+", "*")
 
 
 def nats_server() -> Path:

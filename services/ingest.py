@@ -14,24 +14,26 @@ from services import dead_letters, spool
 from services.broker_access import DROPPED
 from services.control import Control
 from services.dead_letters import DeadLetters
+from services.ingest_group import Group, note_bytes
 from services.ingest_metrics import watch_ingester
 from services.ingester import Ingester
 from services.journal import DiskError
 from services.lanes import Lanes
 from services.metrics import Metrics
-from services.mqtt import Connection, ServiceState, keep_connected
+from services.mqtt import Connection, Connector, ServiceState, keep_connected
 from services.owners import Owners
 from services.pace import Clock, full_jitter_s
 from services.settings import Settings
 from services.spool import Spool
 from services.store import Store, StoreUnavailableError
 from services.telemetry import observed
-from services.topics import Topics
+from services.topics import Topics, parse
 from services.world import REAL_WORLD, World
 
 LOG = logging.getLogger(__name__)
 WRITERS_COUNT = 3
 WATERMARK_EVERY_S = 0.5
+HEARD = frozenset({"stored", "wm"})  # lanes of a group of ingesters
 STOP_DRAIN_S = 3.0  # after SIGTERM there is no more time than this
 
 
@@ -113,12 +115,15 @@ async def _work(
     control: Control,
 ) -> None:
     service = ServiceState(Topics("all").service(f"ingest-{instance}"), "ingest")
+    group = Group(settings.group, ingester.marks) if settings.group else None
+    if group is not None:
+        ingester.on_durable = group.stored
 
     async def use(connection: Connection) -> None:
         ingester.broker_is_up = True
         metrics.connections += 1
         try:
-            await _serve(ingester, connection, service, control)
+            await _serve(ingester, connection, service, control, group)
         finally:
             ingester.broker_is_up = False
 
@@ -131,8 +136,9 @@ async def _work(
             f"ingest-{instance}",
             service,
             use,
-            persistent=True,
-            connector=world.connect,
+            # A session that is kept would have a dead ingester dealt its share for days.
+            persistent=group is None,
+            connector=_connector(settings, world),
             clock=world.clock,
         )
         for task in beside:
@@ -155,27 +161,46 @@ async def _prepare(store: Store, clock: Clock) -> None:
 
 
 async def _serve(
-    ingester: Ingester, connection: Connection, service: ServiceState, control: Control
+    ingester: Ingester,
+    connection: Connection,
+    service: ServiceState,
+    control: Control,
+    group: Group | None,
 ) -> None:
     """One connection: receive, and tell publishers what is stored; returns when drained."""
     async with asyncio.TaskGroup() as tasks:
-        teller = tasks.create_task(_tell(ingester, connection, service))
-        receiver = tasks.create_task(_receive(ingester, connection))
+        teller = tasks.create_task(_tell(ingester, connection, service, group))
+        receiver = tasks.create_task(_receive(ingester, connection, group))
         await control.draining.wait()
         receiver.cancel()
         LOG.info("draining: %d batches wait", ingester.waiting_count)
         await ingester.until_idle()
-        await _tell_marks(ingester, connection)
+        await _tell_marks(ingester, connection, group)
         teller.cancel()
 
 
-async def _receive(ingester: Ingester, connection: Connection) -> None:
-    topics = Topics()
-    await connection.subscribe(topics.telemetry(), topics.mirror(), topics.lines(), DROPPED)
+def _connector(settings: Settings, world: World) -> Connector:
+    """MQTT alone, or MQTT and a JetStream that keeps the telemetry."""
+    if settings.nats_url is None:
+        return world.connect
+    from services.jetstream import stream_connector
+
+    return stream_connector(settings.nats_url, world.connect)
+
+
+async def _receive(ingester: Ingester, connection: Connection, group: Group | None) -> None:
+    topics, loop = Topics(), asyncio.get_running_loop()
+    lanes = [topics.telemetry(), topics.mirror(), topics.lines()]
+    wanted = [*group.shared(lanes), *group.filters()] if group else lanes
+    await connection.subscribe(*wanted, DROPPED)
     async for message in connection.messages():
         if message.topic == DROPPED:
             message.acknowledge()
             ingester.broker_dropped = _count_of(message.payload)
+        elif group is not None and (address := parse(message.topic)) and address.lane in HEARD:
+            message.acknowledge()
+            if key := group.hear(message.topic, message.payload, loop.time()):
+                ingester.learnt(key)
         else:
             await ingester.receive(message)
 
@@ -184,12 +209,14 @@ def _count_of(payload: bytes) -> int:
     return int(payload) if payload.isdigit() and len(payload) < 19 else 0
 
 
-async def _tell(ingester: Ingester, connection: Connection, service: ServiceState) -> None:
+async def _tell(
+    ingester: Ingester, connection: Connection, service: ServiceState, group: Group | None
+) -> None:
     """Watermarks twice a second, the service's own counters every two seconds."""
     turn = 0
     try:
         while True:
-            await _tell_marks(ingester, connection)
+            await _tell_marks(ingester, connection, group)
             if turn % 4 == 0:
                 state = service.payload("online", **ingester.status())
                 await connection.publish(service.topic, state, retain=True)
@@ -199,7 +226,23 @@ async def _tell(ingester: Ingester, connection: Connection, service: ServiceStat
         await connection.say_last(service.topic, service.payload("offline", **ingester.status()))
 
 
-async def _tell_marks(ingester: Ingester, connection: Connection) -> None:
-    for (fleet, run, shard), seq in ingester.changed_marks().items():
+async def _tell_marks(ingester: Ingester, connection: Connection, group: Group | None) -> None:
+    marks = ingester.changed_marks()
+    if group is not None:
+        await _tell_group(group, connection)
+        marks = group.worth_telling(marks, asyncio.get_running_loop().time())
+    for (fleet, run, shard), seq in marks.items():
         mark = orjson.dumps({"run": run, "seq": seq})
         await connection.publish(Topics(fleet).watermark(shard), mark, retain=True)
+
+
+async def _tell_group(group: Group, connection: Connection) -> None:
+    """What this ingester has stored, to the others of its group."""
+    notes = group.take_notes()
+    try:
+        while notes:
+            for topic, payload in note_bytes(*notes[-1]):
+                await connection.publish(topic, payload)
+            notes.pop()
+    finally:
+        group.give_back(notes)

@@ -59,6 +59,7 @@ class Ingester:
     broker_is_up: bool = False
     broker_dropped: int = 0  # as the broker itself says
     on_stored: Callable[[Batch], None] = lambda _batch: None
+    on_durable: Callable[[Batch], None] = lambda _batch: None
     queued_bytes: int = 0
     _waiting: dict[BatchKey, list[Callable[[], None]]] = field(default_factory=dict)
     _arrived_s: dict[BatchKey, float] = field(default_factory=dict)  # oldest first
@@ -140,6 +141,7 @@ class Ingester:
         shard, seq = batch.key
         self.marks.store(shard, seq)
         self._changed.add(shard)
+        self.on_durable(batch)
         self._forget(batch)
         for acknowledge in self._waiting.pop(batch.key, []):
             acknowledge()
@@ -240,6 +242,10 @@ class Ingester:
             self.durable(batch)
         self.on_stored(batch)
         self._settled.set()
+
+    def learnt(self, key: ShardKey) -> None:
+        """Another ingester of the group has told of this shard."""
+        self._changed.add(key)
 
     def changed_marks(self) -> dict[ShardKey, int]:
         """Watermarks to publish: those that moved, or that a publisher seems not to know."""

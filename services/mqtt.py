@@ -16,6 +16,7 @@ from contextlib import (
 )
 from contextvars import ContextVar
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any, Protocol
 
 import aiomqtt
@@ -265,9 +266,9 @@ async def keep_connected(
     deadline_s = loop.time() + settings.startup_timeout_s if settings.startup_timeout_s else None
     waits_s, down, lost = full_jitter_s(clock=clock), False, ""
     make = connector or connect
-    while True:
+    for at_broker in cycle(settings.by_broker()):
         try:
-            async with make(settings, client_id, service, persistent=persistent) as connection:
+            async with make(at_broker, client_id, service, persistent=persistent) as connection:
                 if down:
                     LOG.warning("broker %s is back", settings.mqtt_url)
                 deadline_s, waits_s, down = None, full_jitter_s(clock=clock), False

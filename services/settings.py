@@ -28,7 +28,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TWIN_", extra="ignore", frozen=True)
 
-    mqtt_url: str = Field("mqtt://127.0.0.1:1883", description="mqtt:// or mqtts:// host:port")
+    mqtt_url: str = Field(
+        "mqtt://127.0.0.1:1883",
+        description="mqtt:// or mqtts:// host:port; of a cluster several, with commas between",
+    )
     mqtt_username: str | None = Field(None, description="log-in at the broker")
     mqtt_password: SecretStr | None = Field(None, description="its password")
     mqtt_password_file: Path | None = Field(None, description="file with the password")
@@ -48,6 +51,19 @@ class Settings(BaseSettings):
     influx_password_file: Path | None = Field(None, description="file with the password")
     influx_token: SecretStr | None = Field(None, description="token of a 2.x or 3.x server")
     influx_token_file: Path | None = Field(None, description="file with the token")
+
+    ingest_group: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_-]{1,32}$",
+        description="ingesters with the same name share one stream (`$share/NAME/...`)",
+    )
+    nats_url: str | None = Field(
+        None,
+        description="nats:// or tls:// host:port, with commas between: the ingester reads from "
+        "JetStream there, with the broker's log-in; group `ingest` unless named",
+    )
+    nats_replicas: int = Field(3, ge=1, le=5, description="servers that hold each message")
+    nats_stream_gb: float = Field(10.0, gt=0, description="what may wait in the stream [GB]")
 
     ack_after: Literal["store", "spool"] = Field(
         "store", description="when the ingester acknowledges: stored, or durable in its spool"
@@ -97,11 +113,24 @@ class Settings(BaseSettings):
     @field_validator("mqtt_url")
     @classmethod
     def _mqtt_scheme(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in MQTT_DEFAULT_PORTS or not parts.hostname:
-            raise ValueError("must be mqtt://host[:port] or mqtts://host[:port]")
-        if parts.username or parts.password:
-            raise ValueError("holds a credential; use TWIN_MQTT_USERNAME and ..._PASSWORD_FILE")
+        schemes = {urlsplit(one).scheme for one in url.split(",")}
+        for one in url.split(","):
+            parts = urlsplit(one)
+            if parts.scheme not in MQTT_DEFAULT_PORTS or not parts.hostname or len(schemes) > 1:
+                raise ValueError("must be mqtt://host[:port] or mqtts://host[:port]")
+            if parts.username or parts.password:
+                raise ValueError("holds a credential; use TWIN_MQTT_USERNAME and ..._PASSWORD_FILE")
+        return url
+
+    @field_validator("nats_url")
+    @classmethod
+    def _nats_scheme(cls, url: str | None) -> str | None:
+        for one in url.split(",") if url is not None else ():
+            parts = urlsplit(one)
+            if parts.scheme not in {"nats", "tls"} or not parts.hostname:
+                raise ValueError("must be nats://host[:port] or tls://host[:port]")
+            if parts.username or parts.password:
+                raise ValueError("holds a credential; use TWIN_MQTT_USERNAME and ..._PASSWORD_FILE")
         return url
 
     @field_validator("influx_url", "store_url")
@@ -127,8 +156,20 @@ class Settings(BaseSettings):
 
     @property
     def mqtt(self) -> SplitResult:
-        """The broker's address in parts."""
-        return urlsplit(self.mqtt_url)
+        """The broker's address in parts; of a cluster the first."""
+        return urlsplit(self.mqtt_url.partition(",")[0])
+
+    def by_broker(self) -> "list[Settings]":
+        """These settings once for each address of a cluster, itself where there is one."""
+        addresses = self.mqtt_url.split(",")
+        if len(addresses) == 1:
+            return [self]
+        return [self.model_copy(update={"mqtt_url": one}) for one in addresses]
+
+    @property
+    def group(self) -> str | None:
+        """Name of the ingesters' group; None where one ingester is alone."""
+        return self.ingest_group or ("ingest" if self.nats_url else None)
 
     @property
     def mqtt_port(self) -> int:

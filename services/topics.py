@@ -7,6 +7,7 @@ fleet/v1/<fleet>/state/<sat>      retained last-known state of one satellite, on
 fleet/v1/<fleet>/cmd/<target>     commands: a satellite id, a plane or `all`
 fleet/v1/<fleet>/event            what was done and what happened
 fleet/v1/<fleet>/wm/<shard>       retained: stored without a gap up to this sequence number
+fleet/v1/<fleet>/stored/<shard>   numbers of batches that one ingester of a group has stored
 fleet/v1/<fleet>/part/<k>         what process k of a run in parts gives to the roll-ups
 fleet/v1/<fleet>/service/<name>   retained: a service is online, draining or offline (last will)
 """
@@ -53,6 +54,10 @@ class Topics:
         """Stored-up-to marks of one shard."""
         return f"{ROOT}/{self.fleet}/wm/{shard}"
 
+    def stored(self, shard: str = "+") -> str:
+        """What one ingester of a group tells the others of one shard."""
+        return f"{ROOT}/{self.fleet}/stored/{shard}"
+
     def part(self, index: str = "+") -> str:
         """Parts of roll-ups of one process."""
         return f"{ROOT}/{self.fleet}/part/{index}"
@@ -67,7 +72,7 @@ class Address:
     """A received topic in parts."""
 
     fleet: str
-    lane: str  # tlm, sat, lp, state, cmd, event, wm, part, service
+    lane: str  # tlm, sat, lp, state, cmd, event, wm, stored, part, service
     leaf: str  # shard, satellite, target or service; empty for event
 
 

@@ -6,7 +6,7 @@ promise can be tested without a broker.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -62,6 +62,10 @@ class StoredMarks:
             mark.beyond.add(seq)
             self._advance(mark)
 
+    def keys(self) -> Set[ShardKey]:
+        """Shards that marks are kept of."""
+        return self._marks.keys()
+
     def seq(self, key: ShardKey) -> int:
         """Stored without a gap up to here; -1 if nothing is."""
         mark = self._marks.get(key)
@@ -104,6 +108,7 @@ class _Lane:
     window: int = WINDOW_BATCHES
     stalls_count: int = 0  # resends of the oldest batch since anything was confirmed
     is_repeated: bool = False  # the watermark came again and had not moved
+    told_seq: int = -1  # the highest watermark
 
 
 class Outbox:
@@ -139,8 +144,9 @@ class Outbox:
     def release(self, shard: str, stored_seq: int) -> int:
         """Let go of everything up to the watermark; returns the frames released."""
         lane = self._lanes.get(shard)
-        if lane is None:
-            return 0
+        if lane is None or stored_seq < lane.told_seq:
+            return 0  # of several ingesters one may be behind the others
+        lane.told_seq = stored_seq
         frames = confirmed = 0
         while lane.batches and next(iter(lane.batches)) <= stored_seq:
             _, owed = lane.batches.popitem(last=False)
