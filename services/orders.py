@@ -1,8 +1,10 @@
 """Commands as they change a run: the plan of faults, limits of power, and what a restart obeys."""
 
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
+import orjson
 
 from services.command_log import CommandLog, Obeyed
 from services.commands import (
@@ -13,7 +15,7 @@ from services.commands import (
     target_rows,
 )
 from twin.faults import FaultPlan
-from twin.state import BoolArray, Fleet, FloatArray, IntArray
+from twin.state import BoolArray, Fleet, FleetParams, FloatArray, IntArray
 
 
 class Orders:
@@ -85,3 +87,21 @@ class Orders:
             self._take(faults)
         self.obeyed.append(order)
         return int((here & self._own).sum())
+
+    def obey(self, target: str, payload: bytes, tick: int, time_ns: int) -> tuple[bool, bytes]:
+        """Carry out a live command: whether it was, and the event that says what was done."""
+        event: dict[str, object] = {"t_ns": time_ns, "target": target}
+        try:
+            command = read_command(payload)
+            event["id"] = command.id
+            satellites = self.carry_out(Obeyed(tick, target, payload.decode()), live=True)
+        except CommandRefusedError as error:
+            return False, orjson.dumps(event | {"kind": "command_refused", "reason": str(error)})
+        done = {"kind": "command_done", "satellites": satellites} | command.model_dump()
+        return True, orjson.dumps(event | done)
+
+    def limited(self, design: FleetParams) -> FleetParams:
+        """Payloads as designed, less what commands have limited."""
+        peak_w = design.compute_peak_w * self.limit_frac
+        average_w = np.minimum(design.compute_average_w, peak_w)
+        return replace(design, compute_peak_w=peak_w, compute_average_w=average_w)

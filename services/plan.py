@@ -5,7 +5,14 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
+from twin.errors import ConfigurationError, Problem
+from twin.reports import Shard, plan_shards
 from twin.scenario import FleetBuild, Scenario
+from twin.shards import fleet_part, part_bounds
+from twin.state import BoolArray, Fleet, IntArray
+from twin.surroundings import Places, chosen_places
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,38 @@ class Plan:
         return f"-{index}of{count}" if count > 1 else ""
 
 
+@dataclass(frozen=True)
+class Share:
+    """What a process simulates: its own satellites and, in part, those they are linked to."""
+
+    fleet: Fleet
+    places: Places
+    shards: tuple[Shard, ...]  # of its own satellites
+    rows: IntArray  # of the whole fleet
+    own: BoolArray  # (n,) which of `rows` it reports
+    own_counts: tuple[int, ...]  # satellites that each process reports
+
+
+def share_of(plan: Plan) -> Share:
+    """The fleet of this process. Raises ConfigurationError: fewer shards than processes."""
+    whole, places = plan.build.fleet, plan.build.places
+    shards = plan_shards(whole, plan.scenario.step_s)
+    index, count = plan.part
+    if count == 1:
+        rows, own = np.arange(whole.count), np.ones(whole.count, dtype=np.bool_)
+        return Share(whole, places, shards, rows, own, (whole.count,))
+    try:
+        part = fleet_part(whole, shards, index, count)
+    except ValueError as error:
+        raise ConfigurationError([Problem("--shard", None, "", str(error))]) from None
+    own = np.zeros(part.fleet.count, dtype=np.bool_)
+    own[part.own] = True
+    bounds = [part_bounds(len(shards), one, count) for one in range(count)]
+    own_counts = tuple(sum(one.rows.size for one in shards[begin:end]) for begin, end in bounds)
+    chosen = chosen_places(places, part.rows)
+    return Share(part.fleet, chosen, part.shards, part.rows, own, own_counts)
+
+
 @dataclass
 class Counts:
     """What the simulator has done so far."""
@@ -46,3 +85,4 @@ class Counts:
     unheard: int = 0  # acknowledged by the broker while no ingester subscribed: still owed
     commands: int = 0
     commands_refused: int = 0
+    parts_refused: int = 0  # messages on the lane of roll-up parts that are none of this fleet

@@ -7,11 +7,14 @@ there, with the very function that a process with the whole fleet uses: the same
 
 import io
 import zipfile
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import orjson
 
+from services.watermark import WINDOW_BATCHES
 from twin.rollups import Columns
 
 
@@ -37,16 +40,49 @@ def part_bytes(part: RollupPart) -> bytes:
     return head + b"\n" + stream.getvalue()
 
 
-def read_part(payload: bytes) -> RollupPart:
-    """The part in a message. Raises PartError; executes nothing of it."""
+Shapes = Mapping[str, tuple[int, ...]]
+"""Columns by name: how large each is."""
+UNREADABLE = (
+    *(ValueError, KeyError, TypeError, OSError, EOFError, OverflowError),
+    *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),
+)
+"""What numpy and zipfile raise for archives that are none, are cut, packed or locked."""
+
+
+def read_part(payload: bytes, shapes: tuple[Shapes, ...]) -> RollupPart:
+    """Another process's part in a message; `shapes`: each process's columns, in their order.
+
+    Raises PartError for anything else; executes nothing of it, and reads no array before its
+    header says that it fits.
+    """
     text, _, body = payload.partition(b"\n")
     try:
         head = orjson.loads(text)
-        with np.load(io.BytesIO(body), allow_pickle=False) as archive:
-            columns = {name: archive[name] for name in archive.files}
-        return RollupPart(str(head["run"]), int(head["seq"]), int(head["index"]), columns)
-    except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+        run, seq, index = head["run"], head["seq"], head["index"]
+        if not (isinstance(run, str) and type(seq) is int and type(index) is int):
+            raise PartError("run, seq or index is not what it should be")
+        if not 0 < index < len(shapes):
+            raise PartError(f"process {index}, not 1 to {len(shapes) - 1}")
+        return RollupPart(run, seq, index, _read_columns(body, shapes[index]))
+    except UNREADABLE as error:
         raise PartError(f"not a part of a roll-up: {error}") from None
+
+
+def _read_columns(body: bytes, shapes: Shapes) -> Columns:
+    """Arrays of these names and shapes from a numpy archive; raises one of UNREADABLE."""
+    columns = {}
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        if sorted(archive.namelist()) != sorted(f"{name}.npy" for name in shapes):
+            raise PartError("other columns than this fleet has")
+        for name, shape in shapes.items():
+            with archive.open(f"{name}.npy") as stream:
+                np.lib.format.read_magic(stream)
+                found, _, dtype = np.lib.format.read_array_header_1_0(stream)
+                if found != shape or dtype != np.float64:
+                    raise PartError(f"{name} is {dtype} {found}, not float64 {shape}")
+            with archive.open(f"{name}.npy") as stream:
+                columns[name] = np.lib.format.read_array(stream, allow_pickle=False)
+    return columns
 
 
 @dataclass
@@ -67,8 +103,12 @@ class Assembler:
         return any(one <= seq for one in self._waiting)
 
     def add(self, part: RollupPart) -> list[tuple[int, Columns]]:
-        """Roll-ups that are whole now, in order: number and columns of the whole fleet."""
-        if part.seq >= self.next_seq and 0 <= part.index < self.count:
+        """Roll-ups that are whole now, in order: number and columns of the whole fleet.
+
+        No process sends further ahead than its outbox's window: what says so is not kept.
+        """
+        ahead = part.seq - self.next_seq
+        if 0 <= ahead < WINDOW_BATCHES or (ahead >= 0 and part.index == 0):
             self._waiting.setdefault(part.seq, {})[part.index] = part.columns
         found = []
         while len(self._waiting.get(self.next_seq, ())) == self.count:

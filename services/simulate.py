@@ -26,7 +26,6 @@ from services.simulator import Simulator
 from services.telemetry import observed, ops_store
 from services.watermark import Owed
 from services.world import REAL_WORLD, World
-from twin.frames import with_base
 
 LOG = logging.getLogger(__name__)
 PATIENCE_S = 6.0
@@ -166,13 +165,11 @@ async def _hear(simulator: Simulator, connection: Connection) -> None:
 async def _send(simulator: Simulator, connection: Connection) -> None:
     """Send batches in order, a bounded number at once; again those that seem lost."""
     loop = asyncio.get_running_loop()
-    slots = asyncio.Semaphore(SENDERS_COUNT)
+    slots, outgoing = asyncio.Semaphore(SENDERS_COUNT), simulator.outgoing
 
     async def one(owed: Owed) -> None:
         try:
-            # What was owed when the batch was made may be stored by now: a new ingester is told.
-            payload = with_base(owed.payload, simulator.outbox.base(owed.shard, owed.seq))
-            heard = await connection.publish(simulator.topics.telemetry(owed.shard), payload)
+            heard = await connection.publish(outgoing.topic(owed), outgoing.payload(owed))
             simulator.counts.unheard += int(not heard)
         finally:
             slots.release()

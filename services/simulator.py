@@ -6,37 +6,36 @@ simulation waits: time falls behind, nothing is dropped. The way over MQTT is `s
 
 import asyncio
 import logging
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import orjson
 
-from services.command_log import CommandLog, Obeyed, notes_of, obeyed_of
-from services.commands import CommandRefusedError, read_command
+from services.command_log import CommandLog
+from services.last_known import LastKnown
 from services.mqtt import Message
 from services.orders import Orders
+from services.outgoing import Outgoing
 from services.pace import SYSTEM_CLOCK, Clock, Pace
-from services.plan import Counts, Plan
-from services.rollup_parts import Assembler, PartError, RollupPart, part_bytes, read_part
+from services.plan import Counts, Plan, share_of
+from services.rollup_parts import Assembler, PartError, RollupPart, read_part
+from services.simulator_state import state_of, status_of, take_up
 from services.topics import Topics, parse
-from services.watermark import Outbox, Owed
-from twin.checkpoint import Checkpoint, CheckpointError, checkpoint_of, taken
-from twin.errors import ConfigurationError, Problem
+from services.watermark import Outbox
+from twin.checkpoint import Checkpoint
 from twin.faults import FaultPlan, plan_faults
-from twin.frames import FRAME_VERSION, FrameHeader, batch, rows_count
+from twin.frames import rows_count
 from twin.playback import Recorders
-from twin.reports import Shard, encode_reports, encoder_for, plan_shards, reporting
+from twin.reports import Shard, encode_reports, encoder_for, reporting
 from twin.rollups import (
     ROLLUP_SHARD,
+    column_shapes,
     encode_rollup_columns,
     encode_rollups,
     rollup_columns,
 )
 from twin.sensors import Snapshot, snapshot
-from twin.shards import fleet_part
-from twin.state import IntArray
 from twin.step import initial_state, step
 from twin.surroundings import surroundings
 from twin.upsets import accelerator_rows
@@ -76,37 +75,24 @@ class Simulator:
         playback = self.plan.scenario.playback
         self.recorders = Recorders(self.plan.build.fleet.count) if playback else None
         self.topics = Topics(self.fleet.name)
+        self.outgoing = Outgoing(self.plan, self.outbox)
         self.rollup_parts = Assembler(self.plan.part[1])
         self.tick = 0
         self.pace = Pace(self.plan.rate, self.clock.unix_s(), self.clock)
         self.changed = asyncio.Event()
         self.broker_is_up = False
         self.lost = np.zeros(self.fleet.count, dtype=np.bool_)
-        self._published_state = np.full((self.fleet.count, 2), -1)
+        self.last_known = LastKnown(self.fleet.count)
         self.state_messages: dict[str, bytes] = {}
 
     def _take_part(self) -> None:
-        """The fleet of this process: its own satellites and, in part, those they are linked to."""
-        whole, records = self.plan.build.fleet, self.plan.build.places
-        shards = plan_shards(whole, self.step_s)
-        index, count = self.plan.part
-        rows: IntArray = np.arange(whole.count)
-        if count == 1:
-            self.fleet, self.records, self.shards = whole, records, shards
-            self.own = np.ones(whole.count, dtype=np.bool_)
-        else:
-            try:
-                part = fleet_part(whole, shards, index, count)
-            except ValueError as error:
-                raise ConfigurationError([Problem("--shard", None, "", str(error))]) from None
-            self.fleet, self.shards, rows = part.fleet, part.shards, part.rows
-            self.records = [records[row] for row in part.rows.tolist()]
-            self.own = np.zeros(part.fleet.count, dtype=np.bool_)
-            self.own[part.own] = True
+        share = share_of(self.plan)
+        self.fleet, self.records, self.shards = share.fleet, share.places, share.shards
+        self.own, self._own_counts = share.own, share.own_counts
         self.encode_rows = encoder_for(self.shards)
         self.design = self.fleet.params  # as built, before any command
-        planned = plan_faults(self.plan.scenario.faults, whole, self.seed)
-        self.orders = Orders(planned, self.fleet, rows, self.own, self.step_s)
+        planned = plan_faults(self.plan.scenario.faults, self.plan.build.fleet, self.seed)
+        self.orders = Orders(planned, self.fleet, share.rows, self.own, self.step_s)
 
     @property
     def faults(self) -> FaultPlan:
@@ -114,31 +100,14 @@ class Simulator:
         return self.orders.faults
 
     def checkpoint(self) -> Checkpoint | None:
-        """The whole state after the last tick: satellites, their recorders, commands obeyed."""
-        last = (self.tick - 1) // self.rollup_ticks
-        if not self.tick or self.rollup_parts.owes_until(last):
-            return None  # a roll-up that lacks a part is in no outbox yet
-        held = () if self.recorders is None else self.recorders.saved(self.fleet.count)
-        extra = {"lost_frac": self.lost.astype(np.float64)}
-        run, fleet, notes = self.plan.run_id, self.fleet, notes_of(self.orders.obeyed)
-        return checkpoint_of(run, self.tick - 1, fleet, self.state, extra, held, notes)
+        """The whole state after the last tick; None while a roll-up lacks a part."""
+        return state_of(self)
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on after a checkpoint's tick. Raises CheckpointError where it does not fit."""
-        found = taken(checkpoint, self.fleet)
-        if found.run_id != self.plan.run_id:
-            raise CheckpointError(f"checkpoint of run {found.run_id}, this is {self.plan.run_id}")
-        self.state, self.tick = found.state, found.tick + 1
-        self.rollup_parts.settle((self.tick - 1) // self.rollup_ticks)
-        self.counts.ticks = self.tick
-        if self.recorders is not None:
-            self.recorders.restore(found.held)
-        for one in obeyed_of(found.notes):
-            self.orders.carry_out(one)
+        take_up(self, checkpoint)
         self._limit_compute()
-        owner = accelerator_rows(self.fleet.params.accel_count).owner
-        self.lost = found.extra["lost_frac"] > 0.0
-        self.shards = tuple(shard.without(self.lost, owner) for shard in self.shards)
+        self._forget_lost()
 
     def follow(self, log: CommandLog) -> None:
         """Keep commands there from now on, and obey again those that the state has not seen."""
@@ -201,6 +170,9 @@ class Simulator:
             name = self.fleet.satellite_names[row]
             LOG.warning("%s no longer propagates (SGP4 error %d): left out", name, codes[row])
         self.lost = self.lost | newly
+        self._forget_lost()
+
+    def _forget_lost(self) -> None:
         owner = accelerator_rows(self.fleet.params.accel_count).owner
         self.shards = tuple(shard.without(self.lost, owner) for shard in self.shards)
 
@@ -235,7 +207,7 @@ class Simulator:
         if index == 0:
             self._combine(part)
         else:
-            self.outbox.add(Owed(ROLLUP_SHARD, seq, 0, part_bytes(part)))
+            self.outgoing.add_part(part)
 
     def _combine(self, part: RollupPart) -> None:
         """One more part; whole roll-ups go out in order."""
@@ -244,13 +216,6 @@ class Simulator:
             body = encode_rollup_columns(self.plan.build.fleet, columns, t_ns)
             self._put(ROLLUP_SHARD, seq, 0, body, t_ns=t_ns)
         self.changed.set()
-
-    def topic(self, owed: Owed) -> str:
-        """Where a batch goes: the ingester, or the first process for parts of roll-ups."""
-        index, _ = self.plan.part
-        if index and owed.shard == ROLLUP_SHARD:
-            return self.topics.part(str(index))
-        return self.topics.telemetry(owed.shard)
 
     @property
     def owes(self) -> tuple[int, int]:
@@ -279,44 +244,16 @@ class Simulator:
         late: int = 0,
         t_ns: int | None = None,
     ) -> None:
-        header = FrameHeader(
-            v=FRAME_VERSION,
-            fleet=self.fleet.name,
-            run=self.plan.run_id,
-            shard=shard,
-            seq=seq,
-            base=self.outbox.base(shard, seq),
-            t_ns=self.time_ns if t_ns is None else t_ns,
-            frames=frames,
-            lines=0,
-            crc32=0,
-            late=late,
-        )
-        self.outbox.add(Owed(shard, seq, frames, batch(header, body)))
+        when_ns = self.time_ns if t_ns is None else t_ns
+        self.outgoing.add(shard, seq, frames, body, late, when_ns)
         self.counts.frames_published += frames
         self.counts.frames_late += late
         self.counts.rows_published += rows_count(body)
 
     def _note_changed_states(self) -> None:
         """Retained last-known state of every satellite whose mode or host changed."""
-        now = np.column_stack([self.state.mode, self.state.host_down_s > 0.0])
-        changed = (now != self._published_state).any(axis=1) & self.own
-        self._published_state = now
-        fleet = self.fleet
-        for row in np.flatnonzero(changed).tolist():
-            self.state_messages[fleet.satellite_ids[row]] = orjson.dumps(
-                {
-                    "sat": fleet.satellite_ids[row],
-                    "name": fleet.satellite_names[row],
-                    "plane": fleet.planes[row],
-                    "preset": fleet.presets[row],
-                    "accelerator": fleet.accelerators[row],
-                    "report_interval_s": float(fleet.report_interval_s[row]),
-                    "eps_mode": int(now[row, 0]),
-                    "obc_host_state": int(now[row, 1]),
-                    "t_ns": self.time_ns,
-                }
-            )
+        changed = self.last_known.changed(self.fleet, self.state, self.own, self.time_ns)
+        self.state_messages |= changed
 
     def on_message(self, message: Message) -> bytes | None:
         """A watermark or a command; the answer to a command is an event."""
@@ -341,28 +278,25 @@ class Simulator:
         return answer if self.orders.answers(address.leaf) else None
 
     def _hear_part(self, payload: bytes) -> None:
+        """A part of a roll-up; what is none of this fleet is counted and changes nothing."""
+        shapes = tuple(column_shapes(self.state, count) for count in self._own_counts)
         try:
-            part = read_part(payload)
+            part = read_part(payload, shapes)
         except PartError as error:
+            self.counts.parts_refused += 1
             LOG.warning("%s", error)
             return
-        if part.run == self.plan.run_id and part.index:
+        if part.run == self.plan.run_id:
             self._combine(part)
 
     def _obey(self, target: str, payload: bytes) -> bytes:
         """Carry out a command on the physics and say what was done."""
-        event: dict[str, object] = {"t_ns": self.time_ns, "target": target}
-        try:
-            command = read_command(payload)
-            event["id"] = command.id
-            rows = self.orders.carry_out(Obeyed(self.tick, target, payload.decode()), live=True)
-        except CommandRefusedError as error:
-            self.counts.commands_refused += 1
-            return orjson.dumps(event | {"kind": "command_refused", "reason": str(error)})
-        self._limit_compute()
-        self.counts.commands += 1
-        done = {"kind": "command_done", "satellites": rows} | command.model_dump()
-        return orjson.dumps(event | done)
+        done, event = self.orders.obey(target, payload, self.tick, self.time_ns)
+        if done:
+            self._limit_compute()
+        self.counts.commands += int(done)
+        self.counts.commands_refused += int(not done)
+        return event
 
     def _obey_again(self) -> None:
         """Commands of before a restart, at their ticks."""
@@ -370,12 +304,7 @@ class Simulator:
             self._limit_compute()
 
     def _limit_compute(self) -> None:
-        """Payloads as designed, less what commands have limited."""
-        base = self.design
-        peak_w = base.compute_peak_w * self.orders.limit_frac
-        average_w = np.minimum(base.compute_average_w, peak_w)
-        limited = replace(base, compute_peak_w=peak_w, compute_average_w=average_w)
-        self.fleet = replace(self.fleet, params=limited)
+        self.fleet = replace(self.fleet, params=self.orders.limited(self.design))
 
     def checks(self) -> dict[str, bool]:
         """Readiness: connected, and room for what is still to be stored."""
@@ -383,24 +312,4 @@ class Simulator:
 
     def status(self) -> dict[str, object]:
         """Counters for the retained service state."""
-        return {
-            "fleet": self.fleet.name,
-            "run": self.plan.run_id,
-            "satellites": self.fleet.count,
-            "left_out": len(self.plan.build.left_out) + int(self.lost.sum()),
-            "rate": None if math.isinf(self.plan.rate) else self.plan.rate,
-            "time_ns": self.time_ns,
-            "ticks": self.counts.ticks,
-            "frames_published": self.counts.frames_published,
-            "frames_stored": self.counts.frames_stored,
-            "frames_late": self.counts.frames_late,
-            "frames_on_board": self.recorders.held_count if self.recorders else 0,
-            "frames_overwritten": self.recorders.dropped_count if self.recorders else 0,
-            "owed": self.outbox.frames_count,
-            "owed_bytes": self.outbox.bytes_count,
-            "resent": self.counts.resent,
-            "unheard": self.counts.unheard,
-            "lag_s": round(self.pace.lag_s, 3),
-            "commands": self.counts.commands,
-            "commands_refused": self.counts.commands_refused,
-        }
+        return status_of(self)

@@ -14,7 +14,7 @@ from twin.channels import BUS_CHANNELS, FLEET_MEASUREMENT, PLANE_MEASUREMENT, TE
 from twin.frames import FieldLayout, encode_rows, row_template
 from twin.latency import link_parts
 from twin.sensors import Snapshot, bus_telemetry
-from twin.state import Fleet, FleetParams, FloatArray, IntArray
+from twin.state import Fleet, FleetParams, FleetState, FloatArray, IntArray
 
 ROLLUP_SHARD: Final = "rollup"
 PENUMBRA_FRAC: Final = 0.999  # in eclipse = any part of the Sun hidden
@@ -146,6 +146,13 @@ def rollup_columns(seen: Snapshot, rows: IntArray) -> Columns:
     columns[_ABSENT] = (~seen.broken.in_service[rows]).astype(np.float64)
     columns[_RANGES] = seen.state.link_range_m[rows]
     return columns | _tenant_columns(seen, rows)
+
+
+def column_shapes(state: FleetState, rows_count: int) -> dict[str, tuple[int, ...]]:
+    """How large each column of `rollup_columns` is for so many satellites of a fleet."""
+    flat = dict.fromkeys((*_columns(), _ABSENT), (rows_count,))
+    wide = {_RANGES: state.link_range_m, **{name: getattr(state, name) for name in _TENANT_COLUMNS}}
+    return flat | {name: (rows_count, *values.shape[1:]) for name, values in wide.items()}
 
 
 def encode_rollup_columns(fleet: Fleet, columns: Columns, time_ns: int) -> bytes:

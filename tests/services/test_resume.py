@@ -1,5 +1,7 @@
 """The simulator in parts and after a restart: the same batches, byte for byte."""
 
+import io
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from services.checkpoint_files import forget_checkpoints, write_whole
 from services.command_log import CommandLog, Obeyed
 from services.mqtt import Message
 from services.resume import checkpoint_path, resume_from
+from services.rollup_parts import part_bytes, read_part
 from services.runs import OpenedScenario, open_scenario, plan_simulation
 from services.settings import Settings
 from services.simulator import Simulator
@@ -20,7 +23,7 @@ from services.watermark import Outbox, Owed
 from twin.checkpoint import from_bytes, to_bytes
 from twin.errors import ConfigurationError
 from twin.frames import open_batch
-from twin.rollups import ROLLUP_SHARD
+from twin.rollups import ROLLUP_SHARD, column_shapes
 
 SETTINGS = Settings(scenario="suncatcher-81", epoch="2026-10-01T00:00:00Z")
 OPENED = open_scenario(SETTINGS)
@@ -325,7 +328,9 @@ def parts_of(one: Simulator) -> list[Message]:
     """What a process that is not the first owes to the roll-ups, as the first one hears it."""
     owed = [o for o in one.outbox.due(0.0, 1.0) if o.shard == ROLLUP_SHARD]
     return [
-        Message(topic=one.topic(o), payload=o.payload, retained=False, acknowledge=lambda: None)
+        Message(
+            topic=one.outgoing.topic(o), payload=o.payload, retained=False, acknowledge=lambda: None
+        )
         for o in owed
     ]
 
@@ -373,17 +378,55 @@ def test_a_first_process_started_again_takes_up_the_rollups(broken_run: OpenedSc
     assert rollups(again) == {seq: body for seq, body in rollups(first).items() if seq > 1}
 
 
-def test_what_is_no_part_is_left_alone(broken_run: OpenedScenario) -> None:
+def huge(name: str) -> bytes:
+    """An archive whose one array says that it is larger than any memory."""
+    stream, array = io.BytesIO(), io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        array, {"descr": "<f8", "fortran_order": False, "shape": (10**15,)}
+    )
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(f"{name}.npy", array.getvalue())
+    return stream.getvalue()
+
+
+def test_what_is_no_part_is_counted_and_left_alone(broken_run: OpenedScenario) -> None:
     first = Simulator(plan_simulation(broken_run, np.inf, None, None, (0, 2)))
     other = Simulator(plan_simulation(broken_run, np.inf, None, None, (1, 2)))
     run_ticks(first, 1)
     run_ticks(other, 1)
     (message,) = parts_of(other)
-    for wrong in (b"", b"{}\n", message.payload[:-50], message.payload.replace(b"run", b"ruin", 1)):
-        assert first.on_message(replace(message, payload=wrong)) is None
-    assert first.owes[1] == 1
+    sizes = tuple(column_shapes(other.state, count) for count in other._own_counts)
+    part = read_part(message.payload, sizes)
+    head = message.payload.partition(b"\n")[0]
+    some = next(iter(part.columns))
+    columns = [
+        {},
+        {name: values for name, values in part.columns.items() if name != some},
+        part.columns | {"more": part.columns[some]},
+        {name: values[:-1] for name, values in part.columns.items()},
+        {name: values[:, np.newaxis] for name, values in part.columns.items()},
+        part.columns | {some: part.columns[some].astype(np.float32)},
+        part.columns | {some: np.full(part.columns[some].shape, "x")},
+    ]
+    wrong = [part_bytes(replace(part, columns=one)) for one in columns]
+    wrong += [part_bytes(replace(part, index=one)) for one in (-1, 0, 2)]
+    wrong += [b"", b"{}\n", b"[]\n", head + b"\n" + huge(some), message.payload[:-50]]
+    wrong += [
+        message.payload.replace(*one, 1) for one in ((b"run", b"ruin"), (b'"seq":0', b'"seq":[]'))
+    ]
+    for count, payload in enumerate(wrong, 1):
+        assert first.on_message(replace(message, payload=payload)) is None
+        assert first.counts.parts_refused == count
+    elsewhere = part_bytes(replace(part, seq=10**9)), part_bytes(replace(part, run="another"))
+    for payload in elsewhere:
+        first.on_message(replace(message, payload=payload))
+    assert first.status()["parts_refused"] == len(wrong)
+    assert (first.owes[1], rollups(first)) == (1, {})
     first.on_message(message)
     assert first.owes[1] == 0
+    whole = Simulator(plan_simulation(broken_run, np.inf, None, None))
+    run_ticks(whole, 1)
+    assert rollups(first) == rollups(whole)
 
 
 def test_a_part_has_the_recorders_of_the_whole_fleet(broken_run: OpenedScenario) -> None:
