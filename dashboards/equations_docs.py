@@ -26,7 +26,7 @@ SECTIONS: Final = (
     ("Particles", ("trapped", "cosmic_rays", "solar_particles", "shielding", "radiation")),
     ("Electrical power: array, bus, modes", ("power", "power_ahead", "attitude")),
     ("Battery", ("battery", "battery_ageing", "ageing")),
-    ("Heat", ("thermal", "heat_network", "coolant", "initial")),
+    ("Heat", ("thermal", "thermal_control", "heat_network", "coolant", "initial")),
     ("Workload", ("workload", "training_groups", "upsets")),
     ("Links and delay", ("network", "latency")),
     ("Sizing", ("sizing", "fleet_params")),

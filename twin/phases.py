@@ -8,7 +8,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from twin import battery_ageing, eclipse, network, power, power_ahead, radiation, thermal, workload
+from twin import (
+    battery_ageing,
+    eclipse,
+    network,
+    power,
+    power_ahead,
+    radiation,
+    thermal,
+    thermal_control,
+    workload,
+)
 from twin.ageing import memory_error_gain
 from twin.battery import FULL_SOC_FRAC
 from twin.coolant import conductance_level
@@ -78,7 +88,7 @@ def after_power(
     array_w = power.array_available_w(
         environment.solar_flux_w_m2, state.node_temp_k[:, ARRAY], tick.elapsed_s, params
     )
-    heater_w = thermal.heater_demand_w(battery_k, state.heater_power_w, params)
+    heater_w = thermal_control.heater_demand_w(battery_k, state.heater_power_w, params)
     if tick.broken is not None:
         heater_w = np.where(tick.broken.effects.heater_stuck_on, params.heater_power_w, heater_w)
     essential_w = params.bus_power_w + heater_w
@@ -176,7 +186,7 @@ def after_heat(
         node_temp_k=after.node_temp_k,
         radiated_power_w=after.radiated_w,
         absorbed_power_w=after.absorbed_w,
-        throttle_frac=thermal.next_throttle_frac(
+        throttle_frac=thermal_control.next_throttle_frac(
             state.throttle_frac, after.node_temp_k[:, DIE], params, tick.step_s
         ),
     )

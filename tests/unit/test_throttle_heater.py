@@ -3,13 +3,13 @@
 import numpy as np
 from factories import class_params
 
-from twin import thermal
+from twin import thermal_control
 
 PARAMS = class_params(accel_throttle_k=360.0, accel_trip_k=370.0)
 
 
 def throttle(frac: float, die_k: float, step_s: float = 1.0) -> float:
-    after = thermal.next_throttle_frac(np.full(3, frac), np.full(3, die_k), PARAMS, step_s)
+    after = thermal_control.next_throttle_frac(np.full(3, frac), np.full(3, die_k), PARAMS, step_s)
     return float(after[0])
 
 
@@ -31,7 +31,7 @@ def test_heater_switches_with_hysteresis_and_only_with_a_battery() -> None:
     params = class_params(battery_capacity_j=(1e6, 1e6, 0.0))
 
     def demand(temp_k: float, was_w: float) -> list[bool]:
-        heat = thermal.heater_demand_w(np.full(3, temp_k), np.full(3, was_w), params)
+        heat = thermal_control.heater_demand_w(np.full(3, temp_k), np.full(3, was_w), params)
         return [bool(w > 0.0) for w in heat]
 
     assert demand(280.0, 0.0) == [True, True, False]

@@ -42,6 +42,8 @@ from twin.thermal import (
     BUS_EMISSIVITY_FRAC,
     BUS_TO_RADIATOR_FRAC,
     RADIATOR_SUN_SIN,
+)
+from twin.thermal_control import (
     THROTTLE_BAND_K,
     THROTTLE_DOWN_PER_S,
     THROTTLE_FLOOR_FRAC,

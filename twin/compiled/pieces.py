@@ -10,7 +10,7 @@ from twin.ageing import CLOCK_FLOOR_FRAC, CLOCK_LOSS_PER_KRAD, ONSET_RAD
 from twin.battery import _CELL_OCV_V
 from twin.compiled.functions import clipped
 from twin.power import RECOVERY_DWELL_S, RECOVERY_SOC_FRAC, SAFE_SOC_FRAC, STARVED_W
-from twin.thermal import HEATER_OFF_K, HEATER_ON_K
+from twin.thermal_control import HEATER_OFF_K, HEATER_ON_K
 
 OCV: Final = _CELL_OCV_V  # of one cell, at equal steps of charge
 _OCV: Final = OCV
@@ -65,7 +65,7 @@ def is_on(elapsed_s: float, phase: float, period_s: float, on_s: float) -> float
 
 @njit(error_model="numpy", inline="always")
 def heater_demand_w(full_w: float, battery_temp_k: float, heater_w: float) -> float:
-    """Battery heater [W]: twin/thermal.py, heater_demand_w."""
+    """Battery heater [W]: twin/thermal_control.py, heater_demand_w."""
     warm = (heater_w > 0.0) & (battery_temp_k < HEATER_OFF_K)
     return full_w if (battery_temp_k < HEATER_ON_K) | warm else 0.0
 
