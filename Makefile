@@ -4,10 +4,11 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 SEEDS ?= 1000
+SOAK_S ?= 600
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: help install up test check bench simulate-nightly chaos format lint types imports fresh generate golden secrets sbom images debian clean
+.PHONY: help install up test check bench soak simulate-nightly chaos format lint types imports fresh generate golden secrets sbom images debian clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,8 +35,12 @@ format: $(DEV) ## Format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(RUNTIME) ## Measure the physics, beside Basilisk where it is installed
+bench: $(RUNTIME) debian ## Measure the physics, beside Basilisk if it is there, and the pipeline
 	$(BIN)/twin bench physics $(ARGS)
+	$(BIN)/twin bench pipeline $(ARGS)
+
+soak: $(RUNTIME) debian ## 1,000 satellites on real servers for SOAK_S seconds: does anything grow?
+	$(BIN)/twin bench soak --for $(SOAK_S)s $(ARGS)
 
 simulate-nightly: $(DEV) ## Many seeds of the whole pipeline on virtual time: SEEDS=1000
 	$(BIN)/python tests/simulation/nightly.py --seeds $(SEEDS)

@@ -46,7 +46,7 @@ for commands in (
     drain_app,
 ):
     app.add_typer(commands)
-app.add_typer(bench_app, name="bench", help="Measure how fast the physics is.")
+app.add_typer(bench_app, name="bench", help="Measure the physics and the pipeline.")
 app.add_typer(
     presets_app, name="presets", help="List the presets and where their numbers come from."
 )

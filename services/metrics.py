@@ -61,6 +61,7 @@ class Metrics(Collector):
         Gauge(
             f"{PREFIX}build_info", "Always 1; what runs", list(build), registry=self.registry
         ).labels(**build).set(1)
+        self.gauge("asyncio_tasks", "Tasks of the event loop", _tasks_count)
         self.counter("config_reload_failures_total", "Reloads refused", self._reload_failures)
         self.gauge("config_hash", "Changes when settings or files do", lambda: self.config_hash)
         self.counter(
@@ -127,6 +128,13 @@ class Metrics(Collector):
             self.last_turn_s = due_s = loop.time()
             await asyncio.sleep(LOOP_LOOK_S)
             self.loop_lag_s.set(max(0.0, loop.time() - due_s - LOOP_LOOK_S))
+
+
+def _tasks_count() -> int:
+    try:
+        return len(asyncio.all_tasks())
+    except RuntimeError:  # asked from outside the loop
+        return 0
 
 
 def _version() -> str:

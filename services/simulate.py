@@ -176,7 +176,7 @@ async def _send(simulator: Simulator, connection: Connection) -> None:
 
     async with asyncio.TaskGroup() as tasks:
         while True:
-            simulator.changed.clear()
+            simulator.to_send.clear()
             for owed in list(simulator.outbox.due(loop.time(), PATIENCE_S)):
                 await slots.acquire()
                 if not simulator.outbox.owes(owed):
@@ -187,7 +187,7 @@ async def _send(simulator: Simulator, connection: Connection) -> None:
                 tasks.create_task(one(owed))
             try:
                 async with asyncio.timeout(1.0):
-                    await simulator.changed.wait()
+                    await simulator.to_send.wait()
             except TimeoutError:
                 continue
 

@@ -80,6 +80,7 @@ class Simulator:
         self.tick = 0
         self.pace = Pace(self.plan.rate, self.clock.unix_s(), self.clock)
         self.changed = asyncio.Event()
+        self.to_send = asyncio.Event()  # not for every watermark: most of them free nothing
         self.broker_is_up = False
         self.lost = np.zeros(self.fleet.count, dtype=np.bool_)
         self.last_known = LastKnown(self.fleet.count)
@@ -190,6 +191,7 @@ class Simulator:
             self._roll_up(seen, self.tick // self.rollup_ticks)
         self._note_changed_states()
         self.changed.set()
+        self.to_send.set()
 
     @property
     def rollup_ticks(self) -> int:
@@ -216,6 +218,7 @@ class Simulator:
             body = encode_rollup_columns(self.plan.build.fleet, columns, t_ns)
             self._put(ROLLUP_SHARD, seq, 0, body, t_ns=t_ns)
         self.changed.set()
+        self.to_send.set()
 
     @property
     def owes(self) -> tuple[int, int]:
@@ -268,6 +271,8 @@ class Simulator:
                 if address.leaf == ROLLUP_SHARD:
                     self.rollup_parts.settle(mark["seq"])
                 self.changed.set()
+                if self.outbox.waits(address.leaf):
+                    self.to_send.set()
             return None
         if address.lane == "part":
             self._hear_part(message.payload)

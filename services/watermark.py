@@ -185,6 +185,13 @@ class Outbox:
         """Whether anything is still owed of what `newest` told of."""
         return any(self.base(shard, seq + 1) <= seq for shard, seq in newest.items())
 
+    def waits(self, shard: str) -> bool:
+        """Whether a shard has a batch that was never sent, or one to send again soon."""
+        lane = self._lanes.get(shard)
+        if lane is None or not lane.batches:
+            return False
+        return lane.is_repeated or next(reversed(lane.batches.values())).sent_s is None
+
     def due(self, now_s: float, patience_s: float) -> Iterator[Owed]:
         """Of each window, batches never sent and those sent so long ago that they may be lost.
 

@@ -1,0 +1,37 @@
+"""influxd's configuration where we start one: the numbers of deploy/influxdb, for 1.x.
+
+Larger caches mean fewer and larger files: at 10,000 satellites they are worth a factor of 1.7
+(measured with 1.6.7).
+"""
+
+from pathlib import Path
+from typing import Final
+
+CACHE_SNAPSHOT_BYTES: Final = 1_073_741_824
+CACHE_MAX_BYTES: Final = 6_442_450_944
+COMPACTIONS_AT_ONCE: Final = 1
+
+
+def influxd_conf(directory: Path, port: int) -> str:
+    """A store on loopback with its files in a directory of its own."""
+    return f"""\
+reporting-disabled = true
+bind-address = "127.0.0.1:0"
+[meta]
+dir = "{directory}/meta"
+[data]
+dir = "{directory}/data"
+wal-dir = "{directory}/wal"
+query-log-enabled = false
+cache-snapshot-memory-size = {CACHE_SNAPSHOT_BYTES}
+cache-max-memory-size = {CACHE_MAX_BYTES}
+max-concurrent-compactions = {COMPACTIONS_AT_ONCE}
+max-series-per-database = 0
+[monitor]
+store-enabled = false
+[http]
+bind-address = "127.0.0.1:{port}"
+log-enabled = false
+[logging]
+level = "warn"
+"""
