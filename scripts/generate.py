@@ -8,6 +8,8 @@ from dashboards.channel_docs import channels_page
 from dashboards.equations_docs import EquationError, equations_page
 from services.asyncapi import asyncapi_page
 from services.broker_access import SERVER_USERS, WATCH, access_table, publisher, satellite
+from services.nats_config import CLUSTER_USERS, cluster_conf
+from services.scaling_page import scaling_page
 from services.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,8 +41,28 @@ def security_page() -> str:
     return before + begin + access_table(example) + end + after
 
 
+def nats_config() -> str:
+    """deploy/kubernetes/nats-config.yaml: the cluster's configuration in a ConfigMap."""
+    conf = cluster_conf(
+        {user.name: f"${user.name.upper()}_PASSWORD" for user in CLUSTER_USERS},
+        client="0.0.0.0:4222",
+        mqtt="0.0.0.0:8883",
+        store="/data",
+        routes=[f"nats://nats-{index}.nats-peers:6222" for index in range(3)],
+        certificates="/etc/nats-tls",
+    )
+    text = "".join(f"    {line}\n" if line else "\n" for line in conf.splitlines())
+    return (
+        "# Made from services/nats_config.py by `make generate`.\napiVersion: v1\n"
+        "kind: ConfigMap\nmetadata: {name: nats, namespace: orbital-twin}\n"
+        f"data:\n  nats.conf: |\n{text}"
+    )
+
+
 PAGES = {
+    "deploy/kubernetes/nats-config.yaml": nats_config,
     "docs/security.md": security_page,
+    "docs/scaling.md": scaling_page,
     "docs/settings.md": settings_page,
     "docs/asyncapi.yaml": asyncapi_page,
     "docs/channels.md": channels_page,

@@ -93,7 +93,7 @@ def nats_conf(directory: Path, port: int, client_port: int, passwords: Mapping[s
         {
             "user": user.name,
             "password": passwords[user.name],
-            "permissions": _nats_permissions(user),
+            "permissions": nats_permissions(user),
         }
         for user in EMBEDDED_USERS
     ]
@@ -122,7 +122,7 @@ def nats_conf(directory: Path, port: int, client_port: int, passwords: Mapping[s
     )
 
 
-def _nats_permissions(user: BrokerUser) -> dict[str, dict[str, list[str]]]:
+def nats_permissions(user: BrokerUser) -> dict[str, dict[str, list[str]]]:
     """Rights as NATS subjects; `$MQTT.sub` is how its MQTT delivers at QoS 1.
 
     To NATS an empty list of what is allowed means everything, so nothing is said as a denial.
