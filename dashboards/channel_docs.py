@@ -20,7 +20,7 @@ Every satellite reports {len(BUS_CHANNELS)} bus channels in measurement
 `{BUS_MEASUREMENT}` (tags `fleet`, `plane`, `sat`) and {len(ACCEL_CHANNELS)} channels for each
 accelerator in `{ACCEL_MEASUREMENT}` (the same tags and `accel`). Numbers are floats; states are
 integers. Time stamps are the satellite's own, in nanoseconds. On NVIDIA parts an accelerator
-channel has its DCGM name, elsewhere ours. A limit marked (A) is an assumption; S-numbers are
+channel has its DCGM name, elsewhere ours. What is marked A is an assumption; S-numbers are
 listed in `twin/presets/sources.yaml`.
 """
 

@@ -4,6 +4,7 @@ Wire schema, store fields, console labels, dashboards and docs are rendered from
 which are data (`dictionary/*.yaml`) so that people who do not program can read and review them.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -64,7 +65,7 @@ class Channel:
         """How far the limits can be trusted; computed where there are none."""
         if not self.limit_source:
             return "computed"
-        return "assumption" if self.limit_source.endswith("A") else "public"
+        return "assumption" if re.search(r"(^|\()A\)?$", self.limit_source) else "public"
 
     def field_name(self, vendor: str) -> str:
         """Field in the store: the DCGM name on NVIDIA parts, the dictionary's own elsewhere."""

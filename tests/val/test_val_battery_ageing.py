@@ -97,7 +97,8 @@ def test_val_temperature_stress_doubles_in_ten_kelvin_and_is_one_at_the_referenc
 
 
 def test_val_five_years_of_a_low_orbit_fade_by_a_fifth() -> None:
-    # physics.md 4.3: 15 cycles a day of 20 % depth at 20 C lose about 20 % in five years.
+    # Xu et al. 2016, evaluated apart: 15 cycles a day of 20 % depth at 20 C lose about 20 % in
+    # five years.
     seconds, cycles = 5 * YEAR_S, 5 * 365.25 * 15
     factor = float(ageing.state_stress(np.array([0.9]), np.array([293.15]))[0])
     life = cycles * float(ageing.cycle_stress(np.array(0.2))) + ageing.CALENDAR_PER_S * seconds

@@ -17,7 +17,7 @@ from twin.state import Fleet, FloatArray
 
 
 def test_val_light_time_of_650_km_and_of_the_moon() -> None:
-    # fleets.md row 11: 2.2 ms one way from 650 km overhead; 2.56 s to the Moon and back.
+    # Distance over c: 2.2 ms one way from 650 km overhead; 2.56 s to the Moon and back.
     assert 1e3 * float(latency.light_time_s(np.array(650e3))) == pytest.approx(2.168, abs=0.001)
     assert 2.0 * float(latency.light_time_s(np.array(384.4e6))) == pytest.approx(2.564, abs=0.001)
 

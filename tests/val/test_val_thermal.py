@@ -161,7 +161,7 @@ def test_val_a_hosted_payload_is_cooled_to_the_hosts_loop() -> None:
 
 
 def test_val_unloaded_array_in_sunlight_is_near_the_analytic_336_kelvin() -> None:
-    # alpha 0.9, eps 0.85 both faces, no Earth: T^4 = 0.9 S / (1.7 sigma); physics.md 4.2.
+    # alpha 0.9, eps 0.85 both faces, no Earth: T^4 = 0.9 S / (1.7 sigma).
     params = class_params()
     environment = replace(
         sky(infrared_w_m2=0.0), albedo_flux_w_m2=np.zeros(3), solar_flux_w_m2=np.full(3, 1361.0)
