@@ -11,6 +11,7 @@ from services.cli_faults import faults_app, send_app
 from services.cli_presets import presets_app
 from services.cli_scenarios import scenarios_app
 from services.cli_services import services_app
+from services.export_commands import export_app
 from services.gap_commands import gaps_app
 from services.life_commands import life_app
 from services.pipeline_commands import config_app, dlq_app, drain_app
@@ -43,6 +44,7 @@ for commands in (
     send_app,
     sky_app,
     life_app,
+    export_app,
     drain_app,
 ):
     app.add_typer(commands)
