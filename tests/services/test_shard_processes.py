@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
@@ -60,8 +61,8 @@ def bodies_of(parts: int, state_dir: Path) -> Bodies:
 
 
 def test_two_processes_publish_what_one_does(tmp_path: Path) -> None:
-    one = bodies_of(1, tmp_path / "one")
-    two = bodies_of(2, tmp_path / "two")
+    with ThreadPoolExecutor(2) as pool:  # each with a broker of its own, at the same time
+        one, two = pool.map(bodies_of, (1, 2), (tmp_path / "one", tmp_path / "two"))
     assert {seq for shard, seq in one if shard == "rollup"} == {0, 1}
     assert len({shard for shard, _ in one}) > 2
     assert two == one
