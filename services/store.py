@@ -135,8 +135,11 @@ class InfluxStore(_HttpStore):
     def _v2_client(self) -> "InfluxDBClientAsync":
         from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 
-        token = self._settings.influx_token
-        secret = token.get_secret_value() if token else ""
+        given = self._settings
+        secret = given.influx_token.get_secret_value() if given.influx_token else ""
+        if not secret and given.influx_username and given.influx_password:
+            # How 1.8 and later take a user's log-in at this call.
+            secret = f"{given.influx_username}:{given.influx_password.get_secret_value()}"
         return InfluxDBClientAsync(
             self.url,
             secret,
