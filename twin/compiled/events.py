@@ -31,7 +31,8 @@ class EventDesk:
 
     def __init__(self, tiles: Tiles, vendors: Any, constants: FloatArray, seed: int) -> None:
         self._tiles, self._constants, self._seed = tiles, constants, seed
-        self._coded = np.array([vendor == XID_VENDOR for vendor in vendors], dtype=np.bool_)
+        coded = map(XID_VENDOR.__eq__, vendors)
+        self._coded = np.fromiter(coded, dtype=np.bool_, count=len(vendors))
         self._streams = np.array([stream_key(seed, one) for one in _STREAMS], dtype=np.uint64)
         self._head = np.full(tiles.slot.size, units.NONE, dtype=np.int32)
         self._whole = np.zeros((0, 7), dtype=np.int64)
@@ -53,6 +54,10 @@ class EventDesk:
         the tick of the next look. Returns the energy of a sound accelerator of each [J], (n,).
         An outage counts as begun at this tick: what it spared before is in the energies.
         """
+        named = ("accel_energy_j", "accel_down_s", *COUNTS)
+        if not any(getattr(state, name).any() for name in named):  # as at the epoch
+            self._head[at] = units.NONE
+            return np.zeros(at.size)
         count = self._constants[self._tiles.class_of[self._tiles.slot[at] // TILE]]
         rows = accelerator_rows(count[:, classes.ACCEL_COUNT].astype(np.int64))
         sound_j = np.zeros(at.size)

@@ -20,7 +20,7 @@ from twin.compiled.coverage import check_weather
 from twin.compiled.events import EventDesk
 from twin.compiled.propagate import propagate_tiles
 from twin.compiled.roster import Roster
-from twin.compiled.tiles import Tiles
+from twin.compiled.tiles import Tiles, put
 from twin.environment import EnvironmentSettings
 from twin.orbit import KNOT_INTERVAL_S, Motion, hermite_weights
 from twin.state import (
@@ -132,8 +132,8 @@ class HeldFleet:
         self.tick = self._begun_tick = tick
 
     def _put(self, row: int, at: IntArray, values: Any) -> None:
-        slot = self._tiles.slot[at]
-        self._s[slot // r.TILE, row + slot % r.TILE] = values
+        flat = np.ascontiguousarray(values, dtype=np.float64)
+        put(self._s, row, self._tiles.slot[at], flat)
 
     def _get(self, row: int, at: IntArray) -> FloatArray:
         slot = self._tiles.slot[at]
@@ -150,7 +150,8 @@ class HeldFleet:
             if kept is None:
                 first = given[:1] if at.size else np.zeros((1, *given.shape[1:]), given.dtype)
                 kept = np.broadcast_to(first, (self.count, *given.shape[1:]))
-            if not np.array_equal(kept[at], given):
+            there = kept[:1] if kept.strides[0] == 0 else kept[at]  # one value that all share
+            if not (there == given).all():
                 kept = kept.copy()
                 kept[at] = given
             self._kept[one.name] = kept

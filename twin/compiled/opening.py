@@ -1,6 +1,7 @@
 """A compiled fleet in its state before the epoch, made chunk by chunk so that memory is bounded."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -11,7 +12,7 @@ from twin.compiled.engine import CompiledFleet
 from twin.compiled.roster import Roster, elements_of
 from twin.environment import EnvironmentModel, EnvironmentSettings
 from twin.orbit import Motion
-from twin.shards import take_fleet
+from twin.shards import fleet_slice, take_fleet
 from twin.state import BoolArray, Fleet, IntArray
 from twin.step import initial_state
 
@@ -66,9 +67,20 @@ def opened(
         chosen = np.arange(begin, min(begin + CHUNK_COUNT, everyone.size))
         motion = CompiledMotion(engine, chosen)
         sky = EnvironmentModel.along(motion, epoch_unix_s, settings).at(0.0)
-        part = take_fleet(fleet, everyone[chosen])
+        part = _part(fleet, everyone[chosen])
         engine.load(initial_state(part, sky, seed), tick, chosen)
     return engine
+
+
+def _part(fleet: Fleet, rows: IntArray) -> Fleet:
+    """`take_fleet` of these rows; where they follow each other, without copies."""
+    begin, end = int(rows[0]), int(rows[-1]) + 1
+    if not np.array_equal(rows, np.arange(begin, end)):
+        return take_fleet(fleet, rows)
+    part = fleet_slice(fleet, begin, end)
+    links = part.neighbour_index
+    inside = (links >= begin) & (links < end)
+    return replace(part, neighbour_index=np.where(inside, links - begin, -1))
 
 
 def _roster(fleet: Fleet, satrecs: Sequence[Satrec], epoch_unix_s: float, rows: IntArray) -> Roster:

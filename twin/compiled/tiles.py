@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from twin.compiled.rows import DUE_FLUENCE, DUE_MEMORY, DUE_S, PLANNED, TILE
@@ -63,3 +64,11 @@ class Tiles:
         tiled[self._spare // TILE, :, self._spare % TILE] = copied
         for row in (DUE_FLUENCE, DUE_MEMORY, DUE_S, PLANNED):
             s[self._spare // TILE, row + self._spare % TILE] = np.inf
+
+
+@njit(error_model="numpy", cache=True)
+def put(s: Any, row: int, slot: Any, values: Any) -> None:
+    """Write values (m,) into the row that begins at `row`, for the satellites at slots (m,)."""
+    for one in range(slot.size):
+        at = slot[one]
+        s[at // TILE, row + at % TILE] = values[one]
