@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import orjson
 
 from services.command_log import CommandLog
 from services.last_known import LastKnown
@@ -22,7 +21,7 @@ from services.plan import Counts, Plan, share_of
 from services.rollup_parts import Assembler, PartError, RollupPart, read_part
 from services.simulator_state import state_of, status_of, take_up
 from services.topics import Topics, parse
-from services.watermark import Outbox
+from services.watermark import Outbox, read_mark
 from twin.checkpoint import Checkpoint
 from twin.faults import FaultPlan, plan_faults
 from twin.frames import rows_count
@@ -265,14 +264,7 @@ class Simulator:
         if address is None:
             return None
         if address.lane == "wm":
-            mark = orjson.loads(message.payload)
-            if mark.get("run") == self.plan.run_id:
-                self.counts.frames_stored += self.outbox.release(address.leaf, mark["seq"])
-                if address.leaf == ROLLUP_SHARD:
-                    self.rollup_parts.settle(mark["seq"])
-                self.changed.set()
-                if self.outbox.waits(address.leaf):
-                    self.to_send.set()
+            self._hear_mark(address.leaf, message.payload)
             return None
         if address.lane == "part":
             self._hear_part(message.payload)
@@ -281,6 +273,18 @@ class Simulator:
             return None  # a command is an act, not a state: an old one is not carried out again
         answer = self._obey(address.leaf, message.payload)
         return answer if self.orders.answers(address.leaf) else None
+
+    def _hear_mark(self, shard: str, payload: bytes) -> None:
+        """A watermark of this run lets go of what is stored; anything else changes nothing."""
+        mark = read_mark(payload)
+        if mark is None or mark.run != self.plan.run_id:
+            return
+        self.counts.frames_stored += self.outbox.release(shard, mark.seq)
+        if shard == ROLLUP_SHARD:
+            self.rollup_parts.settle(mark.seq)
+        self.changed.set()
+        if self.outbox.waits(shard):
+            self.to_send.set()
 
     def _hear_part(self, payload: bytes) -> None:
         """A part of a roll-up; what is none of this fleet is counted and changes nothing."""

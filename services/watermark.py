@@ -9,6 +9,9 @@ from collections import OrderedDict
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import NamedTuple
+
+import orjson
 
 WINDOW_BATCHES = 64  # of one shard on their way, beyond the watermark; our choice
 STALLS_LIMIT = 3  # the patience doubles so often at most; our choice
@@ -25,6 +28,27 @@ class Mark:
     seq: int = -1
     beyond: set[int] = field(default_factory=set)
     newest_arrived: int = -1
+
+
+class ToldMark(NamedTuple):
+    """What a retained watermark message says: this run is stored up to `seq`."""
+
+    run: str
+    seq: int
+
+
+def read_mark(payload: bytes) -> ToldMark | None:
+    """A watermark message read; None for anything that is not one."""
+    try:
+        told = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(told, dict):
+        return None
+    run, seq = told.get("run"), told.get("seq")
+    if not isinstance(run, str) or not isinstance(seq, int) or isinstance(seq, bool):
+        return None
+    return ToldMark(run, seq)
 
 
 class StoredMarks:
