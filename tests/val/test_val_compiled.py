@@ -47,7 +47,7 @@ def test_val_sgp4_over_arrays_is_the_library_to_a_millimetre() -> None:
     for elapsed_s in (0.0, 60.0, 86_400.0, 30 * 86_400.0, -5 * 86_400.0):
         whole, part = julian_date(epoch, elapsed_s)
         error, place, speed = library.sgp4(np.array([whole]), np.array([part]))
-        propagate(elements, elapsed_s / 60.0, 0, len(records), motion, code)
+        propagate(elements, elapsed_s / 60.0, motion, code)
         assert code.tolist() == error[:, 0].tolist()
         good = code == 0
         assert good.sum() > 480

@@ -4,7 +4,8 @@ The theory of Hoots & Roehrich (1980, Spacetrack Report No. 3) in the revision o
 (2006, AIAA 2006-6753), WGS72, periods below 225 minutes; longer ones need the deep-space part,
 which is not here (`is_near_earth`). Against the sgp4 library: below 1 mm and 1 um/s over a month
 (tests/val/test_val_compiled_orbit.py). Every constant that follows from the elements is computed
-anew at each call, so a satellite costs 64 bytes, not a record; calls are a minute apart.
+anew at each call, so a satellite costs 64 bytes, not a record; calls are a minute apart. Straight
+code over rows of satellites without branches, so that it vectorises.
 """
 
 import math
@@ -13,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numba import njit, prange
 
+from twin.compiled.functions import exact_kernel, inverse_cube_root, kernel, sine_cosine
 from twin.state import BoolArray, FloatArray
 
 RADIUS_KM: Final = 6378.135  # WGS72; Hoots & Roehrich 1980
@@ -27,6 +29,12 @@ _THIRDS: Final = 2.0 / 3.0
 _TAU: Final = 2.0 * math.pi
 _VELOCITY_M_S: Final = RADIUS_KM * XKE / 60.0 * 1000.0
 _RADIUS_M: Final = RADIUS_KM * 1000.0
+
+# Rows of the room to work in, one column per satellite.
+_MOTION, _SMA, _ECC, _NODE, _ARGP, _MEAN, _AXN, _AYN = range(8)
+_LONGITUDE, _GUESS, _SINE, _COSINE, _BUSY, _ERROR = range(8, 14)
+_WORK_ROWS: Final = 14
+_BASE, _COEF, _COEF1 = _AXN, _AYN, _LONGITUDE  # of the air, before those are known
 
 ELEMENTS: Final = (
     "mean_motion_rad_min",  # Kozai
@@ -49,33 +57,27 @@ def is_near_earth(element_rows: FloatArray) -> BoolArray:
 @njit(error_model="numpy", cache=True)
 def unkozai_motion(motion: Any, ecc: Any, inclination: Any) -> Any:
     """Brouwer mean motion [rad/min] of a Kozai mean motion; Hoots & Roehrich 1980, section 6."""
+    return _unkozai(motion, ecc, np.cos(inclination), (XKE / motion) ** _THIRDS)
+
+
+@njit(error_model="numpy", inline="always")
+def _unkozai(motion: Any, ecc: Any, cosine: Any, first: Any) -> Any:
+    # first: semi-major axis [radii] that the Kozai motion would have.
     square = 1.0 - ecc * ecc
-    cosine = np.cos(inclination)
-    first = (XKE / motion) ** _THIRDS
     shape = 0.75 * J2 * (3.0 * cosine * cosine - 1.0) / (np.sqrt(square) * square)
     delta = shape / (first * first)
     second = first * (1.0 - delta * delta - delta * (1.0 / 3.0 + 134.0 * delta * delta / 81.0))
     return motion / (1.0 + shape / (second * second))
 
 
-@njit(error_model="numpy", cache=True)
-def _atmosphere(perigee_radii: float) -> tuple[float, float]:
-    # Lower bound s of the density model [radii] and (q0 - s)^4: lowered for low perigees.
-    perigee_km = (perigee_radii - 1.0) * RADIUS_KM
-    base_km = 78.0
-    if perigee_km < 156.0:
-        base_km = max(perigee_km - 78.0, 20.0)
-    return base_km / RADIUS_KM + 1.0, ((120.0 - base_km) / RADIUS_KM) ** 4
-
-
-@njit(error_model="numpy", cache=True)
+@njit(error_model="numpy", inline="always")
 def _secular_rates(no: float, sma: float, ecc: float, cosine: float) -> tuple[float, float, float]:
     # Rates of mean anomaly, argument of perigee and node [rad/min] by J2, J2^2 and J4.
     c2 = cosine * cosine
     c4 = c2 * c2
     square = 1.0 - ecc * ecc
     beta = math.sqrt(square)
-    inverse = 1.0 / (sma * square) ** 2
+    inverse = 1.0 / ((sma * square) * (sma * square))
     first = 1.5 * J2 * inverse * no
     second = 0.5 * first * J2 * inverse
     fourth = -0.46875 * J4 * inverse * inverse * no
@@ -87,45 +89,7 @@ def _secular_rates(no: float, sma: float, ecc: float, cosine: float) -> tuple[fl
     return anomaly, perigee, (node - first) * cosine
 
 
-@njit(error_model="numpy", cache=True)
-def _drag(one: Any, no: float, sma: float, time_min: float, mean_df: float) -> Any:
-    # What drag does by now: factor on sqrt(a), change of e, of l / n, of M and of the node.
-    ecc, tilt, argp, anomaly, bstar = one[1], one[2], one[4], one[5], one[6]
-    cosine, square = math.cos(tilt), 1.0 - ecc * ecc
-    c2 = cosine * cosine
-    perigee = sma * (1.0 - ecc)
-    base, height4 = _atmosphere(perigee)
-    xi = 1.0 / (sma - base)
-    eta = sma * ecc * xi
-    eta2, eeta = eta * eta, ecc * eta
-    psi2 = abs(1.0 - eta2)
-    coef = height4 * xi**4
-    coef1 = coef / psi2**3.5
-    con41 = 3.0 * c2 - 1.0
-    oblate = 0.375 * J2 * xi / psi2 * con41 * (8.0 + 3.0 * eta2 * (8.0 + eta2))
-    cc1 = bstar * coef1 * no * (sma * (1.0 + 1.5 * eta2 + eeta * (4.0 + eta2)) + oblate)
-    turning = -3.0 * con41 * (1.0 - 2.0 * eeta + eta2 * (1.5 - 0.5 * eeta))
-    turning += 0.75 * (1.0 - c2) * (2.0 * eta2 - eeta * (1.0 + eta2)) * math.cos(2.0 * argp)
-    cc4 = eta * (2.0 + 0.5 * eta2) + ecc * (0.5 + 2.0 * eta2)
-    cc4 = 2.0 * no * coef1 * sma * square * (cc4 - J2 * xi / (sma * psi2) * turning)
-    node_rate = -1.5 * J2 / (sma * square) ** 2 * no * cosine
-    d_node = 3.5 * square * node_rate * cc1 * time_min * time_min
-    factor, d_ecc = 1.0 - cc1 * time_min, bstar * cc4 * time_min
-    d_mean, d_length = 0.0, 1.5 * cc1 * time_min * time_min
-    if perigee >= 220.0 / RADIUS_KM + 1.0:
-        if ecc > 1e-4:
-            cc3 = -2.0 * coef * xi * _J3_OVER_J2 * no * math.sin(tilt) / ecc
-            d_mean = bstar * cc3 * math.cos(argp) * time_min
-            swing = (1.0 + eta * math.cos(mean_df)) ** 3 - (1.0 + eta * math.cos(anomaly)) ** 3
-            d_mean -= _THIRDS * coef * bstar / eeta * swing
-        cc5 = 2.0 * coef1 * sma * square * (1.0 + 2.75 * (eta2 + eeta) + eeta * eta2)
-        d_ecc += bstar * cc5 * (math.sin(mean_df + d_mean) - math.sin(anomaly))
-        more = _high_powers(cc1, sma, base, xi, time_min)
-        factor, d_length = factor - more[0], d_length + more[1]
-    return factor, d_ecc, d_length, d_mean, d_node
-
-
-@njit(error_model="numpy", cache=True)
+@njit(error_model="numpy", inline="always")
 def _high_powers(
     cc1: float, sma: float, base: float, xi: float, time_min: float
 ) -> tuple[float, float]:
@@ -140,133 +104,214 @@ def _high_powers(
     t5 = 3.0 * d4 + 12.0 * cc1 * d3 + 6.0 * d2 * d2 + 15.0 * square * (2.0 * d2 + square)
     t5 *= 0.2
     factor = ((d4 * time_min + d3) * time_min + d2) * time_min * time_min
-    length = ((t5 * time_min + t4) * time_min + t3) * time_min**3
+    length = ((t5 * time_min + t4) * time_min + t3) * (time_min * time_min * time_min)
     return factor, length
 
 
-@njit(error_model="numpy", cache=True)
-def _kepler(longitude: float, axn: float, ayn: float) -> tuple[float, float]:
-    # sin and cos of E + omega from the mean longitude less node, by Newton's steps held to 0.95.
-    guess, sine, cosine = longitude, 0.0, 1.0
-    for _ in range(10):
-        sine, cosine = math.sin(guess), math.cos(guess)
+@kernel
+def _secular(elements: Any, elapsed_min: float, w: Any) -> int:
+    # Mean elements by now without drag; how many satellites have drag.
+    count = 0
+    for i in range(w.shape[1]):
+        ecc, time_min, bstar = elements[1, i], elements[7, i] + elapsed_min, elements[6, i]
+        cosine = sine_cosine(elements[2, i])[1]
+        root = inverse_cube_root(elements[0, i] * (1.0 / XKE))
+        no = _unkozai(elements[0, i], ecc, cosine, root * root)
+        root = inverse_cube_root(no * (1.0 / XKE))
+        d_anomaly, d_perigee, d_node = _secular_rates(no, root * root, ecc, cosine)
+        w[_MOTION, i] = no
+        w[_SMA, i] = root * root
+        w[_ECC, i] = ecc
+        w[_NODE, i] = elements[3, i] + d_node * time_min
+        w[_ARGP, i] = elements[4, i] + d_perigee * time_min
+        w[_MEAN, i] = elements[5, i] + d_anomaly * time_min
+        count += 1 if bstar != 0.0 else 0
+    return count
+
+
+@exact_kernel
+def _air(elements: Any, w: Any) -> None:
+    # Semi-major axis, density model and its coefficients where there is drag, rounded as in the
+    # library: a low orbit's high powers of 1 / (a - s) make 0.1 m a month of a last digit.
+    for i in range(w.shape[1]):
+        if elements[6, i] != 0.0:
+            ecc = elements[1, i]
+            no = unkozai_motion(elements[0, i], ecc, elements[2, i])
+            sma = (XKE / no) ** _THIRDS
+            # Lower bound s [radii] and (q0 - s)^4: lowered for low perigees.
+            perigee_km = (sma * (1.0 - ecc) - 1.0) * RADIUS_KM
+            base_km = max(perigee_km - 78.0, 20.0) if perigee_km < 156.0 else 78.0
+            base = base_km / RADIUS_KM + 1.0
+            xi = 1.0 / (sma - base)
+            coef = ((120.0 - base_km) / RADIUS_KM) ** 4 * xi**4
+            w[_MOTION, i], w[_SMA, i], w[_BASE, i], w[_COEF, i] = no, sma, base, coef
+            w[_COEF1, i] = coef / abs(1.0 - (sma * ecc * xi) * (sma * ecc * xi)) ** 3.5
+
+
+@exact_kernel
+def _dragged(elements: Any, elapsed_min: float, w: Any) -> None:
+    # What drag does to the mean elements by now, where there is any.
+    for i in range(w.shape[1]):
+        ecc, bstar, time_min = elements[1, i], elements[6, i], elements[7, i] + elapsed_min
+        no, sma = w[_MOTION, i], w[_SMA, i]
+        sine, cosine = sine_cosine(elements[2, i])
+        sin_p, cos_p = sine_cosine(elements[4, i])
+        sin_m, cos_m = sine_cosine(elements[5, i])
+        square, c2 = 1.0 - ecc * ecc, cosine * cosine
+        perigee = sma * (1.0 - ecc)
+        base, coef, coef1 = w[_BASE, i], w[_COEF, i], w[_COEF1, i]
+        xi = 1.0 / (sma - base)
+        eta = sma * ecc * xi
+        eta2, eeta = eta * eta, ecc * eta
+        psi2 = abs(1.0 - eta2)
+        con41 = 3.0 * c2 - 1.0
+        oblate = 0.375 * J2 * xi / psi2 * con41 * (8.0 + 3.0 * eta2 * (8.0 + eta2))
+        cc1 = bstar * coef1 * no * (sma * (1.0 + 1.5 * eta2 + eeta * (4.0 + eta2)) + oblate)
+        turning = -3.0 * con41 * (1.0 - 2.0 * eeta + eta2 * (1.5 - 0.5 * eeta))
+        cos_2p = 1.0 - 2.0 * sin_p * sin_p
+        turning += 0.75 * (1.0 - c2) * (2.0 * eta2 - eeta * (1.0 + eta2)) * cos_2p
+        cc4 = eta * (2.0 + 0.5 * eta2) + ecc * (0.5 + 2.0 * eta2)
+        cc4 = 2.0 * no * coef1 * sma * square * (cc4 - J2 * xi / (sma * psi2) * turning)
+        node_rate = -1.5 * J2 / ((sma * square) * (sma * square)) * no * cosine
+        d_node = 3.5 * square * node_rate * cc1 * time_min * time_min
+        factor, d_ecc = 1.0 - cc1 * time_min, bstar * cc4 * time_min
+        d_length = 1.5 * cc1 * time_min * time_min
+        # From a perigee of 220 km up, and of these for orbits that are not round.
+        high = perigee >= 220.0 / RADIUS_KM + 1.0
+        round_not = high & (ecc > 1e-4)
+        cc3 = -2.0 * coef * xi * _J3_OVER_J2 * no * sine / ecc
+        now, then = 1.0 + eta * sine_cosine(w[_MEAN, i])[1], 1.0 + eta * cos_m
+        swing = now * now * now - then * then * then
+        d_mean = bstar * cc3 * cos_p * time_min - _THIRDS * coef * bstar / eeta * swing
+        d_mean = d_mean if round_not else 0.0
+        cc5 = 2.0 * coef1 * sma * square * (1.0 + 2.75 * (eta2 + eeta) + eeta * eta2)
+        swing = sine_cosine(w[_MEAN, i] + d_mean)[0] - sin_m
+        less, more = _high_powers(cc1, sma, base, xi, time_min)
+        d_ecc += bstar * cc5 * swing if high else 0.0
+        factor -= less if high else 0.0
+        d_length += more if high else 0.0
+        drags = bstar != 0.0
+        w[_MEAN, i] = w[_MEAN, i] + d_mean + no * d_length if drags else w[_MEAN, i]
+        w[_ARGP, i] -= d_mean if drags else 0.0
+        w[_NODE, i] += d_node if drags else 0.0
+        w[_SMA, i] = sma * factor * factor if drags else sma
+        w[_ECC, i] = ecc - d_ecc if drags else ecc
+
+
+@kernel
+def _long_period(elements: Any, w: Any) -> None:
+    # Long-period terms of J3, the start of Kepler's equation; errors 1, 2 and 4.
+    for i in range(w.shape[1]):
+        error = 0.0 if (w[_ECC, i] >= -0.001) & (w[_ECC, i] < 1.0) else 1.0
+        error = error if w[_MOTION, i] > 0.0 else 2.0
+        ecc, sma, argp = max(w[_ECC, i], 1e-6), w[_SMA, i], w[_ARGP, i]
+        sine, cosine = sine_cosine(elements[2, i])
+        sin_p, cos_p = sine_cosine(argp)
+        inverse = 1.0 / (sma * (1.0 - ecc * ecc))
+        axn, ayn = ecc * cos_p, ecc * sin_p - inverse * 0.5 * _J3_OVER_J2 * sine
+        divisor = 1.0 + cosine
+        divisor = 1.5e-12 if abs(divisor) < 1.5e-12 else divisor
+        long_period = -0.25 * _J3_OVER_J2 * sine * (3.0 + 5.0 * cosine) / divisor
+        mean = w[_MEAN, i] - np.floor(w[_MEAN, i] * (1.0 / _TAU)) * _TAU
+        longitude = mean + argp + inverse * long_period * axn
+        longitude -= np.floor(longitude * (1.0 / _TAU)) * _TAU
+        sound = sma * (1.0 - (axn * axn + ayn * ayn)) >= 0.0
+        w[_AXN, i] = axn
+        w[_AYN, i] = ayn
+        w[_LONGITUDE, i] = longitude
+        w[_GUESS, i] = longitude
+        w[_BUSY, i] = 1.0
+        w[_ERROR, i] = 4.0 if (error == 0.0) & (not sound) else error
+
+
+@kernel
+def _kepler(w: Any) -> int:
+    # sin and cos of E + omega from the mean longitude less node: one of Newton's steps, held to
+    # 0.95, for those that still need one; how many need another.
+    count = 0
+    for i in range(w.shape[1]):
+        axn, ayn, guess, busy = w[_AXN, i], w[_AYN, i], w[_GUESS, i], w[_BUSY, i] > 0.0
+        sine, cosine = sine_cosine(guess)
         slope = 1.0 - cosine * axn - sine * ayn
-        change = (longitude - ayn * cosine + axn * sine - guess) / slope
+        change = (w[_LONGITUDE, i] - ayn * cosine + axn * sine - guess) / slope
         change = min(max(change, -0.95), 0.95)
-        guess += change
-        if abs(change) < 1e-12:
-            break
-    return sine, cosine
+        w[_SINE, i] = sine if busy else w[_SINE, i]
+        w[_COSINE, i] = cosine if busy else w[_COSINE, i]
+        w[_GUESS, i] = guess + change
+        again = busy & (abs(change) >= 1e-12)
+        w[_BUSY, i] = 1.0 if again else 0.0
+        count += 1 if again else 0
+    return count
+
+
+@kernel
+def _vectors(elements: Any, w: Any, motion: Any) -> None:
+    # Short-period terms of J2, then the vectors; error 6 below the ground, nan for any.
+    for i in range(w.shape[1]):
+        sma, axn, ayn, tilt = w[_SMA, i], w[_AXN, i], w[_AYN, i], elements[2, i]
+        sin_e, cos_e = w[_SINE, i], w[_COSINE, i]
+        sine, cosine = sine_cosine(tilt)
+        c2 = cosine * cosine
+        con41, con7, x1 = 3.0 * c2 - 1.0, 7.0 * c2 - 1.0, 1.0 - c2
+        e_cos, e_sin = axn * cos_e + ayn * sin_e, axn * sin_e - ayn * cos_e
+        square = axn * axn + ayn * ayn
+        latus = sma * (1.0 - square)
+        radius, beta = sma * (1.0 - e_cos), np.sqrt(1.0 - square)
+        part = e_sin / (1.0 + beta)
+        sin_u = sma / radius * (sin_e - ayn - axn * part)
+        cos_u = sma / radius * (cos_e - axn + ayn * part)
+        sin_2u, cos_2u = 2.0 * cos_u * sin_u, 1.0 - 2.0 * sin_u * sin_u
+        first = 0.5 * J2 / latus
+        second = first / latus
+        true_r = radius * (1.0 - 1.5 * second * beta * con41) + 0.5 * first * x1 * cos_2u
+        rate = first / (sma * np.sqrt(sma))
+        outward = np.sqrt(sma) * e_sin / radius - rate * x1 * sin_2u
+        across = np.sqrt(latus) / radius + rate * (x1 * cos_2u + 1.5 * con41)
+        error = w[_ERROR, i]
+        error = 6.0 if (error == 0.0) & (true_r < 1.0) else error
+        # u less its short-period term: two turns instead of an angle.
+        sin_d, cos_d = sine_cosine(0.25 * second * con7 * sin_2u)
+        unit = 1.0 / np.sqrt(sin_u * sin_u + cos_u * cos_u)
+        sin_u, cos_u = (
+            (sin_u * cos_d - cos_u * sin_d) * unit,
+            (cos_u * cos_d + sin_u * sin_d) * unit,
+        )
+        sin_n, cos_n = sine_cosine(w[_NODE, i] + 1.5 * second * cosine * sin_2u)
+        sin_i, cos_i = sine_cosine(tilt + 1.5 * second * cosine * sine * cos_2u)
+        ux, uy = cos_n * cos_u - sin_n * cos_i * sin_u, sin_n * cos_u + cos_n * cos_i * sin_u
+        vx, vy = -cos_n * sin_u - sin_n * cos_i * cos_u, -sin_n * sin_u + cos_n * cos_i * cos_u
+        uz, vz = sin_i * sin_u, sin_i * cos_u
+        size, out, on = true_r * _RADIUS_M, outward * _VELOCITY_M_S, across * _VELOCITY_M_S
+        total = size + out + on + ux + uy + uz
+        error = error if (error != 0.0) | (total - total == 0.0) else -1.0
+        nothing = 0.0 if error == 0.0 else math.nan
+        motion[0, i] = size * ux + nothing
+        motion[1, i] = size * uy + nothing
+        motion[2, i] = size * uz + nothing
+        motion[3, i] = out * ux + on * vx + nothing
+        motion[4, i] = out * uy + on * vy + nothing
+        motion[5, i] = out * uz + on * vz + nothing
+        w[_ERROR, i] = error
 
 
 @njit(error_model="numpy", cache=True)
-def _place(
-    sma: float, motion: float, ecc: float, tilt: float, node: float, argp: float, mean: float
-) -> Any:
-    # Long- and short-period terms of J2 and J3, then the vectors; error code first.
-    cosine, sine = math.cos(tilt), math.sin(tilt)
-    c2 = cosine * cosine
-    con41, con7, x1 = 3.0 * c2 - 1.0, 7.0 * c2 - 1.0, 1.0 - c2
-    inverse = 1.0 / (sma * (1.0 - ecc * ecc))
-    axn = ecc * math.cos(argp)
-    ayn = ecc * math.sin(argp) - inverse * 0.5 * _J3_OVER_J2 * sine
-    divisor = 1.0 + cosine
-    if abs(divisor) < 1.5e-12:
-        divisor = 1.5e-12
-    long_period = -0.25 * _J3_OVER_J2 * sine * (3.0 + 5.0 * cosine) / divisor
-    longitude = (mean + argp + inverse * long_period * axn) % _TAU
-    sin_e, cos_e = _kepler(longitude, axn, ayn)
-    e_cos, e_sin = axn * cos_e + ayn * sin_e, axn * sin_e - ayn * cos_e
-    square = axn * axn + ayn * ayn
-    latus = sma * (1.0 - square)
-    if not latus >= 0.0:
-        return 4, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    radius, beta = sma * (1.0 - e_cos), math.sqrt(1.0 - square)
-    part = e_sin / (1.0 + beta)
-    sin_u = sma / radius * (sin_e - ayn - axn * part)
-    cos_u = sma / radius * (cos_e - axn + ayn * part)
-    sin_2u, cos_2u = 2.0 * cos_u * sin_u, 1.0 - 2.0 * sin_u * sin_u
-    first = 0.5 * J2 / latus
-    second = first / latus
-    true_r = radius * (1.0 - 1.5 * second * beta * con41) + 0.5 * first * x1 * cos_2u
-    su = math.atan2(sin_u, cos_u) - 0.25 * second * con7 * sin_2u
-    node += 1.5 * second * cosine * sin_2u
-    tilt += 1.5 * second * cosine * sine * cos_2u
-    rate = motion * first / XKE
-    outward = math.sqrt(sma) * e_sin / radius - rate * x1 * sin_2u
-    across = math.sqrt(latus) / radius + rate * (x1 * cos_2u + 1.5 * con41)
-    code = 6 if true_r < 1.0 else 0
-    return (code, *_vectors(true_r, outward, across, su, node, tilt))
-
-
-@njit(error_model="numpy", cache=True)
-def _vectors(
-    radius: float, outward: float, across: float, su: float, node: float, tilt: float
-) -> Any:
-    sin_u, cos_u = math.sin(su), math.cos(su)
-    sin_n, cos_n = math.sin(node), math.cos(node)
-    sin_i, cos_i = math.sin(tilt), math.cos(tilt)
-    ux, uy, uz = (
-        cos_n * cos_u - sin_n * cos_i * sin_u,
-        sin_n * cos_u + cos_n * cos_i * sin_u,
-        sin_i * sin_u,
-    )
-    vx, vy, vz = (
-        -cos_n * sin_u - sin_n * cos_i * cos_u,
-        -sin_n * sin_u + cos_n * cos_i * cos_u,
-        sin_i * cos_u,
-    )
-    size, out, on = radius * _RADIUS_M, outward * _VELOCITY_M_S, across * _VELOCITY_M_S
-    return (
-        size * ux,
-        size * uy,
-        size * uz,
-        out * ux + on * vx,
-        out * uy + on * vy,
-        out * uz + on * vz,
-    )
-
-
-@njit(error_model="numpy", cache=True)
-def _one(one: Any, elapsed_min: float) -> Any:
-    # One satellite: error code, position [m], velocity [m/s].
-    ecc, tilt = one[1], one[2]
-    time_min = one[7] + elapsed_min
-    no = unkozai_motion(one[0], ecc, tilt)
-    sma = (XKE / no) ** _THIRDS
-    d_anomaly, d_perigee, d_node = _secular_rates(no, sma, ecc, math.cos(tilt))
-    mean = one[5] + d_anomaly * time_min
-    argp, node = one[4] + d_perigee * time_min, one[3] + d_node * time_min
-    if one[6] != 0.0:
-        factor, d_ecc, d_length, d_mean, more_node = _drag(one, no, sma, time_min, mean)
-        mean, argp, node = mean + d_mean + no * d_length, argp - d_mean, node + more_node
-        sma, ecc = sma * factor * factor, ecc - d_ecc
-    if not no > 0.0:
-        return 2, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    if not -0.001 <= ecc < 1.0:
-        return 1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    motion = XKE / sma**1.5
-    return _place(sma, motion, max(ecc, 1e-6), tilt, node % _TAU, argp % _TAU, mean % _TAU)
-
-
-@njit(error_model="numpy", cache=True)
-def propagate(
-    elements: Any, elapsed_min: float, first: int, last: int, motion: Any, code: Any
-) -> None:
-    """Fill motion (6, n) [m, m/s] and code (n,) for rows first to last.
+def propagate(elements: Any, elapsed_min: float, motion: Any, code: Any) -> None:
+    """Fill motion (6, n) [m, m/s] and code (n,).
 
     Elements (8, n) in the order of ELEMENTS; elapsed minutes since the epoch of the run. Codes
     as in twin/orbit.py: rows with a code other than 0 are nan, -1 is a result that is not finite.
     """
-    for i in range(first, last):
-        error, x, y, z, u, v, w = _one(elements[:, i], elapsed_min)
-        if error == 0 and not math.isfinite(x + y + z + u + v + w):
-            error = -1
-        if error != 0:
-            x, y, z, u, v, w = math.nan, math.nan, math.nan, math.nan, math.nan, math.nan
-        code[i] = error
-        motion[0, i], motion[1, i], motion[2, i] = x, y, z
-        motion[3, i], motion[4, i], motion[5, i] = u, v, w
+    w = np.empty((_WORK_ROWS, code.size))
+    if _secular(elements, elapsed_min, w) > 0:
+        _air(elements, w)
+        _dragged(elements, elapsed_min, w)
+    _long_period(elements, w)
+    for _ in range(10):
+        if _kepler(w) == 0:
+            break
+    _vectors(elements, w, motion)
+    for i in range(code.size):
+        code[i] = int(w[_ERROR, i])
 
 
 @njit(parallel=True, error_model="numpy", cache=True)
@@ -275,4 +320,4 @@ def propagate_tiles(
 ) -> None:
     """`propagate` for tiles first to last: (tiles, 8, TILE), (tiles, 6, TILE), (tiles, TILE)."""
     for tile in prange(first, last):
-        propagate(elements[tile], elapsed_min, 0, motion.shape[2], motion[tile], code[tile])
+        propagate(elements[tile], elapsed_min, motion[tile], code[tile])
