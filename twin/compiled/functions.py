@@ -105,13 +105,13 @@ def arctan2(y: float, x: float) -> float:
 
 
 @njit(error_model="numpy", inline="always")
-def sine_cosine(angle: float) -> tuple[float, float]:
+def sine_cosine(angle_rad: float) -> tuple[float, float]:
     """Sine and cosine, error below 3e-16 for |angle| < 1.6e6 rad; libm keeps a loop scalar.
 
     The angle less a whole number of quarter turns, then Taylor's series on |r| <= pi / 4.
     """
-    quarters = np.floor(angle * (1.0 / _HALF_PI) + 0.5)
-    r = (angle - quarters * _HALF_PI_FIRST) - quarters * _HALF_PI_REST
+    quarters = np.floor(angle_rad * (1.0 / _HALF_PI) + 0.5)
+    r = (angle_rad - quarters * _HALF_PI_FIRST) - quarters * _HALF_PI_REST
     z = r * r
     p = z * (-1.0 / 1307674368000.0) + 1.0 / 6227020800.0
     p = p * z - 1.0 / 39916800.0
