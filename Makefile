@@ -4,6 +4,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 SEEDS ?= 1000
+# Test files side by side; each worker has servers of its own.
+WORKERS ?= 2
 SOAK_S ?= 600
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
@@ -20,7 +22,7 @@ up: $(RUNTIME) ## Install, then start the twin with no servers and print the con
 	@if [ -t 0 ]; then bash -mc '$(BIN)/twin up $(ARGS)'; else exec $(BIN)/twin up $(ARGS); fi
 
 test: $(DEV) debian ## Install what the tests need and run the whole suite
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(DEV) debian ## The whole gate: format, lint, types, import rules, generated files, tests
 	$(BIN)/ruff format --check .
@@ -29,7 +31,7 @@ check: $(DEV) debian ## The whole gate: format, lint, types, import rules, gener
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/generate.py --check
 	scripts/vendor_console.sh --check
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 format: $(DEV) ## Format and fix what can be fixed
 	$(BIN)/ruff format .
