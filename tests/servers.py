@@ -23,6 +23,8 @@ from pathlib import Path
 
 import pytest
 
+from services.influx_config import CACHE_MAX_BYTES, CACHE_SNAPSHOT_BYTES, COMPACTIONS_AT_ONCE
+
 LOOPBACK = "127.0.0.1"
 START_LIMIT_S = 30.0
 STOP_LIMIT_S = 10.0
@@ -204,7 +206,7 @@ def mosquitto_server(
 
 
 def influxd_conf(home: Path) -> str:
-    """A private store: loopback, port by the kernel, caches as deploy/influxdb sets them."""
+    """A private store: loopback, port by the kernel, caches as we ship them."""
     return f"""reporting-disabled = true
 bind-address = "{LOOPBACK}:0"
 [meta]
@@ -213,9 +215,9 @@ dir = "{home}/meta"
 dir = "{home}/data"
 wal-dir = "{home}/wal"
 query-log-enabled = false
-cache-snapshot-memory-size = "1g"
-cache-max-memory-size = "6g"
-max-concurrent-compactions = 1
+cache-snapshot-memory-size = {CACHE_SNAPSHOT_BYTES}
+cache-max-memory-size = {CACHE_MAX_BYTES}
+max-concurrent-compactions = {COMPACTIONS_AT_ONCE}
 max-series-per-database = 0
 [monitor]
 store-enabled = false
