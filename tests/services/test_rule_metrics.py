@@ -1,0 +1,43 @@
+"""Rules of the pipeline read fields of `ops` that the services really write."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from services.dead_letters import DeadLetters
+from services.ingest_metrics import watch_ingester
+from services.ingester import Ingester
+from services.metrics import Metrics
+from services.pace import SYSTEM_CLOCK
+from services.service_metrics import watch_simulator, watch_store
+from twin.alert_conditions import OPS_MEASUREMENT
+from twin.alerts import RULES, Rule
+
+
+def written(folder: Path) -> dict[str, set[str]]:
+    """Fields of `ops` by service, from the metrics that the services bind themselves to."""
+    ingest, simulate, store = (Metrics(name) for name in ("ingest", "simulate", "store"))
+    watch_ingester(ingest, Ingester(None, DeadLetters(folder / "d")), SYSTEM_CLOCK)  # type: ignore[arg-type]
+    nothing = SimpleNamespace(
+        frames_published=0, frames_stored=0, frames_late=0, resent=0, ticks=0, commands=0,
+        commands_refused=0, parts_refused=0, frames_count=0, bytes_count=0, lag_s=0.0, count=0,
+        run_id="0",
+    )  # fmt: skip
+    simulator = SimpleNamespace(
+        counts=nothing, outbox=nothing, pace=nothing, fleet=nothing, plan=nothing, broker_is_up=True
+    )
+    watch_simulator(simulate, simulator)  # type: ignore[arg-type]
+    server = SimpleNamespace(writes_count=0, refused_count=0, rows_count=0, queries_count=0)
+    watch_store(store, server)  # type: ignore[arg-type]
+    return {one.service: set(one.fields()) for one in (ingest, simulate, store)}
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [rule for rule in RULES if rule.condition.measurement == OPS_MEASUREMENT],
+    ids=lambda rule: rule.name,
+)
+def test_one_service_writes_every_field_that_the_rule_reads(rule: Rule, tmp_path: Path) -> None:
+    fields = {reading.field for reading in rule.condition.readings()}
+    assert any(fields <= own for own in written(tmp_path).values()), fields

@@ -1,0 +1,1 @@
+"""The alert rules, one module per subsystem; `twin.alerts.RULES` is all of them."""
