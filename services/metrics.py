@@ -35,6 +35,12 @@ class _Watched:
     is_counter: bool
     read: Callable[[], Reading]
 
+    def rows(self) -> list[tuple[str, float]]:
+        """Value of the label, if there is one, and the number."""
+        reading = self.read()
+        rows = reading.items() if isinstance(reading, Mapping) else [("", reading)]
+        return [(value, float(number)) for value, number in rows]
+
 
 class Metrics(Collector):
     """The metrics of one process."""
@@ -43,6 +49,7 @@ class Metrics(Collector):
         self.service, self.instance = service, instance
         self.registry = CollectorRegistry()
         self._watched: list[_Watched] = []
+        self._read_messages: Callable[[], Mapping[str, Number]] | None = None
         self.registry.register(self)
         self.store_write_s = self._histogram(
             "store_write_seconds", "One request to the store that it took", WRITE_BUCKETS_S
@@ -88,21 +95,19 @@ class Metrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """The families that are read now; part of prometheus_client's protocol."""
-        if read := getattr(self, "_read_messages", None):
+        if self._read_messages is not None:
             family = CounterMetricFamily(
                 f"{PREFIX}messages", "Batches and messages by outcome", labels=["svc", "outcome"]
             )
-            for outcome, value in read().items():
+            for outcome, value in self._read_messages().items():
                 family.add_metric([self.service, outcome], float(value))
             yield family
         for one in self._watched:
             kind = CounterMetricFamily if one.is_counter else GaugeMetricFamily
             labels = [one.label] if one.label else []
             found = kind(PREFIX + one.name.removesuffix("_total"), one.text, labels=labels)
-            reading = one.read()
-            rows = reading.items() if isinstance(reading, Mapping) else [("", reading)]
-            for value, number in rows:
-                found.add_metric([value] if one.label else [], float(number))
+            for value, number in one.rows():
+                found.add_metric([value] if one.label else [], number)
             yield found
 
     def exposition(self) -> bytes:
@@ -112,13 +117,16 @@ class Metrics(Collector):
     def fields(self) -> dict[str, float]:
         """Every number by a flat name, for the measurement `ops`; buckets are left out."""
         found: dict[str, float] = {}
-        for family in self.registry.collect():
-            for sample in family.samples:
-                if sample.name.endswith(("_bucket", "_created", "_info")):
-                    continue
-                words = [sample.name.removeprefix(PREFIX)]
-                words += [value for label, value in sample.labels.items() if label != "svc"]
-                found["_".join(words).replace(" ", "_")] = float(sample.value)
+        if self._read_messages is not None:
+            for outcome, value in self._read_messages().items():
+                found[f"messages_total_{outcome}".replace(" ", "_")] = float(value)
+        for one in self._watched:
+            for label, number in one.rows():
+                found[f"{one.name}_{label}".removesuffix("_").replace(" ", "_")] = number
+        for observed in (self.store_write_s, self.e2e_latency_s, self.loop_lag_s):
+            for sample in (row for family in observed.collect() for row in family.samples):
+                if not sample.name.endswith(("_bucket", "_created")):
+                    found[sample.name.removeprefix(PREFIX)] = float(sample.value)
         return found
 
     async def watch_loop(self) -> None:

@@ -32,8 +32,8 @@ class Mirror:
             self._waiting.extend(documents_of(body, self._satellites, self._run).items())
 
     async def send(self, connection: Connection) -> None:
-        """Publish what waits, for ever."""
-        while True:
+        """Publish what waits, for ever; nothing to do where no satellite is chosen."""
+        while self._satellites:
             while self._waiting:
                 satellite, payload = self._waiting[0]
                 await connection.publish(self._topics.mirror(satellite), payload)

@@ -10,6 +10,7 @@ from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from memory_network import Link, Network, answered, caller
@@ -23,6 +24,7 @@ Packet = tuple[str, bytes, bool]
 """Topic, payload, retained."""
 
 
+@lru_cache(maxsize=4096)
 def matches(pattern: str, topic: str) -> bool:
     """MQTT's filters, of which we use `+` only."""
     parts, names = pattern.split("/"), topic.split("/")

@@ -3,6 +3,7 @@
 import hashlib
 import sqlite3
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import orjson
@@ -13,6 +14,16 @@ from twin.frames import FrameError, open_batch
 
 CANARY = b"ops,"
 BatchName = tuple[str, int]
+
+
+@lru_cache(maxsize=1024)
+def _opened(payload: bytes) -> tuple[str, tuple[Row, ...]]:
+    """Shard, number and rows of a batch; the same bytes come by again and again."""
+    try:
+        header, body = open_batch(payload)
+    except FrameError:
+        return "", ()
+    return f"{header.shard}/{header.seq}", tuple(row for row, _ in rows_of(body))
 
 
 class Oracle:
@@ -88,13 +99,12 @@ class Oracle:
         address = parse(topic)
         if address is None or address.lane != "tlm":
             return
-        try:
-            header, body = open_batch(payload)
-        except FrameError:
+        name, rows = _opened(payload)
+        if not name:
             return
-        self.note(f"acknowledged {client} {header.shard}/{header.seq}")
-        if not all(self.is_durable(row) for row, _ in rows_of(body)):
-            self.blame(f"{header.shard}/{header.seq} was acknowledged before it was durable")
+        self.note(f"acknowledged {client} {name}")
+        if not all(map(self.is_durable, rows)):
+            self.blame(f"{name} was acknowledged before it was durable")
 
     # -- at the end
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -27,6 +28,7 @@ from small_fleet import RememberingSimulator
 from virtual_time import PROCESS, VirtualLoop
 
 import services.ingest
+import services.metrics
 import services.simulate
 from services import dead_letters, spool
 from services.ingest import run_ingest
@@ -44,6 +46,12 @@ STOP_S = 5.0  # a service has so long to end after SIGTERM
 LIMIT_S = 90.0  # after the last report nothing may be owed any more
 FAULT_EVERY_S = 12.0  # on average
 POISON_ROWS = 4
+
+
+@cache
+def _settings() -> Settings:
+    """Read once: that costs milliseconds, and services start a thousand times."""
+    return Settings()
 
 
 @dataclass
@@ -129,14 +137,12 @@ class PipelineRun:
 
     async def _simulate(self) -> None:
         plan = small_fleet.plan(RUN_S, START_UNIX_S)
-        settings = Settings(state_dir=self.state_dir / "simulate")
+        settings = _settings().model_copy(update={"state_dir": self.state_dir / "simulate"})
         self.simulator = await run_simulate(settings, plan, 1e9, self._world())
 
     def _ingester(self, number: str) -> Callable[[], Coroutine[Any, Any, None]]:
-        settings = Settings(
-            state_dir=self.state_dir / f"ingest-{number}",
-            ack_after=self.ack_after,  # type: ignore[arg-type]
-        )
+        own = {"state_dir": self.state_dir / f"ingest-{number}", "ack_after": self.ack_after}
+        settings = _settings().model_copy(update=own)
         return lambda: run_ingest(settings, number, self._world())
 
     def watch(self, ingester: Ingester) -> None:
@@ -376,6 +382,8 @@ def _in_place(run: PipelineRun) -> Iterator[None]:
         return ingester
 
     ingester_class, simulator_class = services.ingest.Ingester, services.simulate.Simulator
+    count_tasks = services.metrics._tasks_count
+    services.metrics._tasks_count = lambda: 0  # those of all processes: of no use, and slow
     services.ingest.Ingester = watched  # type: ignore[misc, assignment]
     services.simulate.Simulator = RememberingSimulator  # type: ignore[misc]
     logging.disable(logging.CRITICAL)
@@ -383,6 +391,7 @@ def _in_place(run: PipelineRun) -> Iterator[None]:
         yield
     finally:
         logging.disable(logging.NOTSET)
+        services.metrics._tasks_count = count_tasks
         services.ingest.Ingester = ingester_class  # type: ignore[misc]
         services.simulate.Simulator = simulator_class  # type: ignore[misc]
 
