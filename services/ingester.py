@@ -28,7 +28,7 @@ QUEUE_BATCHES = 256
 REQUEST_BYTES = 2_000_000
 SALVAGES_AT_ONCE = 2
 IDLE_LOOK_S = 0.2
-STALE_STORE_S = 10.0  # something is due and nothing was stored for so long: not ready
+STALE_STORE_S = 5.0  # something is due and nothing was stored for so long: not ready
 
 
 @dataclass

@@ -5,6 +5,10 @@ for a full disk, and 2.x has answered 500 for a type conflict. So before any row
 a canary row is written. If that fails the store is down: everything waits, nothing is given up.
 If it passes, the rows are halved until those are found that fail alone, in at most
 2 ceil(log2 n) + 2 writes for one bad row among n (the first write, the canary, two per halving).
+
+A write that is not answered within seconds is given up and tried again on another connection:
+behind a link that lost its packets the old one could hang for minutes. A store that is only slow
+gets more time each time, so that it is not given the same rows for ever.
 """
 
 import asyncio
@@ -20,6 +24,10 @@ LOG = logging.getLogger(__name__)
 EQUAL_FAILURES = 3
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 5.0
+PATIENCE_S = 5.0  # for the answer to a write; reliability bar R5
+LONGEST_PATIENCE_S = 20.0  # of a store that answers slowly
+PATIENCE_PER_ANSWER = 4.0  # times what the last answer took
+NO_ANSWER = "no answer in time"
 
 
 def _ignore(_seconds: float) -> None:
@@ -37,6 +45,7 @@ class Guard:
     canaries_count: int = 0
     errors: Counter[str] = field(default_factory=Counter)
     last_stored_s: float | None = None  # of the event loop's clock
+    patience_s: float = PATIENCE_S
     observe_write_s: Callable[[float], None] = _ignore
 
     async def write(self, lines: bytes) -> str | None:
@@ -114,16 +123,21 @@ class Guard:
 
     async def _attempt(self, lines: list[bytes]) -> tuple[str | None, bool]:
         """Why the store does not take these rows, if so; and whether that is in doubt."""
-        body = b"".join(lines)
+        body, silences_count = b"".join(lines), 0
         while True:
             try:
                 await self._call(body)
             except RejectedRowsError as error:
                 return str(error), False
             except StoreUnavailableError as error:
-                if error.status is not None or await self.canary(body):
+                if error.status is not None:
                     return str(error), True
-                await self._until_up(body)
+                if not await self.canary(body):
+                    await self._until_up(body)
+                    continue
+                silences_count += 1  # one may be the end of an outage
+                if silences_count == EQUAL_FAILURES:
+                    return str(error), True
             else:
                 return None, False
 
@@ -136,7 +150,7 @@ class Guard:
         loop = asyncio.get_running_loop()
         begun_s = loop.time()
         try:
-            await self.store.write(lines)
+            await self._answered(lines)
         except StoreUnavailableError as error:
             self.errors[_kind_class(error)] += 1
             raise
@@ -144,10 +158,24 @@ class Guard:
             self.errors["rejected"] += 1
             raise
         self.last_stored_s = loop.time()
-        self.observe_write_s(self.last_stored_s - begun_s)
+        took_s = self.last_stored_s - begun_s
+        self.patience_s = min(LONGEST_PATIENCE_S, max(PATIENCE_S, PATIENCE_PER_ANSWER * took_s))
+        self.observe_write_s(took_s)
         if not self.store_is_up:
             LOG.warning("store is back")
         self.store_is_up = True
+
+    async def _answered(self, lines: bytes) -> None:
+        """One write, given up when its answer takes longer than a store that is well needs."""
+        patience_s = self.patience_s
+        try:
+            async with asyncio.timeout(patience_s):
+                await self.store.write(lines)
+        except TimeoutError:
+            # Of several writers that give up together, each asks for the same.
+            self.patience_s = max(self.patience_s, min(LONGEST_PATIENCE_S, 2.0 * patience_s))
+            self._note_down(StoreUnavailableError(NO_ANSWER), known=True)
+            raise StoreUnavailableError(NO_ANSWER) from None
 
     def _note_down(self, error: Exception, *, known: bool) -> None:
         if known and self.store_is_up:

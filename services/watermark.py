@@ -130,9 +130,14 @@ class _Lane:
 
     batches: OrderedDict[int, Owed] = field(default_factory=OrderedDict)
     window: int = WINDOW_BATCHES
-    stalls_count: int = 0  # resends of the oldest batch since anything was confirmed
+    probes_count: int = 0  # resends of the oldest batch since anything was confirmed
     is_repeated: bool = False  # the watermark came again and had not moved
     told_seq: int = -1  # the highest watermark
+
+    @property
+    def stalls_count(self) -> int:
+        """How often the patience has doubled: after 1, 3, 7 ... probes, one each patience."""
+        return (self.probes_count + 1).bit_length() - 1
 
 
 class Outbox:
@@ -141,6 +146,8 @@ class Outbox:
     Of each shard a window of batches may be on their way. As in TCP (Jacobson, 1988) it halves
     when nothing is confirmed for the patience, which then doubles, and grows by what is
     confirmed: a broker with short queues, which drops in silence, is not flooded again and again.
+    The oldest batch alone is sent again each patience: whoever is there again answers it, and
+    that tells the publisher to go on, however long the silence was.
     """
 
     def __init__(self, limit_bytes: int) -> None:
@@ -178,7 +185,7 @@ class Outbox:
             frames += owed.frames
             confirmed += 1
         if confirmed:
-            lane.stalls_count = 0
+            lane.probes_count = 0
             lane.window = min(WINDOW_BATCHES, lane.window + confirmed)
         lane.is_repeated = not confirmed
         self.frames_count -= frames
@@ -225,8 +232,9 @@ class Outbox:
         for lane in self._lanes.values():
             wait_s = patience_s * 2.0 ** min(lane.stalls_count, STALLS_LIMIT)
             for place, owed in enumerate(islice(lane.batches.values(), lane.window)):
-                soon = place == 0 and lane.is_repeated
-                limit_s = min(wait_s, REPEATED_S) if soon else wait_s
+                limit_s = wait_s
+                if place == 0:
+                    limit_s = min(patience_s, REPEATED_S) if lane.is_repeated else patience_s
                 if owed.sent_s is None or now_s - owed.sent_s > limit_s:
                     yield owed
 
@@ -235,8 +243,10 @@ class Outbox:
         lane = self._lanes[owed.shard]
         if owed.sent_s is not None and next(iter(lane.batches), None) == owed.seq:
             if not lane.is_repeated:
-                lane.stalls_count += 1
-                lane.window = max(1, lane.window // 2)
+                before = lane.stalls_count
+                lane.probes_count += 1
+                if lane.stalls_count > before:
+                    lane.window = max(1, lane.window // 2)
             lane.is_repeated = False
         owed.sent_s = now_s
         owed.sends_count += 1
@@ -244,6 +254,6 @@ class Outbox:
     def forget_sends(self) -> None:
         """After a lost connection nothing in flight can be relied on."""
         for lane in self._lanes.values():
-            lane.stalls_count, lane.is_repeated = 0, False
+            lane.probes_count, lane.is_repeated = 0, False
             for owed in lane.batches.values():
                 owed.sent_s = None

@@ -109,14 +109,25 @@ def test_the_window_halves_while_nothing_is_confirmed_and_grows_with_what_is() -
         outbox.add(_owed(seq))
     assert _send_due(outbox, 0.0) == list(range(64))
     assert _send_due(outbox, 5.1) == list(range(64))  # the first resend says that they are lost
-    assert _send_due(outbox, 10.2) == []  # the patience has doubled
-    assert _send_due(outbox, 15.2) == list(range(32))
+    assert _send_due(outbox, 10.2) == [0]  # the patience has doubled, but for the oldest
+    assert _send_due(outbox, 15.3) == list(range(32))
     outbox.release("s0000", 19)
-    assert _send_due(outbox, 15.3) == list(range(32, 56))  # 16 + 20 of them, from the 20th
+    assert _send_due(outbox, 15.4) == list(range(32, 56))  # 16 + 20 of them, from the 20th
     outbox.release("s0000", 99)
     for seq in range(100, 200):
         outbox.add(_owed(seq))
     assert _send_due(outbox, 16.0) == list(range(100, 164))
+
+
+def test_however_long_the_silence_the_oldest_batch_is_sent_each_patience() -> None:
+    outbox = Outbox(limit_bytes=10_000)
+    for seq in range(100):
+        outbox.add(_owed(seq))
+    sent = {turn: _send_due(outbox, 5.1 * turn) for turn in range(60)}  # five minutes
+    assert all(seqs[0] == 0 for seqs in sent.values())
+    assert sum(map(len, sent.values())) < 5 * 64  # no flood
+    outbox.release("s0000", 0)
+    assert _send_due(outbox, 5.1 * 60)[0] == 1
 
 
 def test_a_watermark_told_again_brings_the_oldest_batch_soon() -> None:
