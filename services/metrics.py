@@ -118,8 +118,8 @@ class Metrics(Collector):
         """Every number by a flat name, for the measurement `ops`; buckets are left out."""
         found: dict[str, float] = {}
         if self._read_messages is not None:
-            for outcome, value in self._read_messages().items():
-                found[f"messages_total_{outcome}".replace(" ", "_")] = float(value)
+            for outcome, count in self._read_messages().items():
+                found[f"messages_total_{outcome}".replace(" ", "_")] = float(count)
         for one in self._watched:
             for label, number in one.rows():
                 found[f"{one.name}_{label}".removesuffix("_").replace(" ", "_")] = number

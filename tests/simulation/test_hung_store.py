@@ -1,4 +1,4 @@
-"""A store that hangs: noticed within five seconds of virtual time, tried again, nothing given up."""
+"""A store that hangs: noticed in five seconds of virtual time, tried again, nothing given up."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -49,7 +49,9 @@ def ingesting(
         ingester.broker_is_up = True
         writer = asyncio.create_task(ingester.write_for_ever())
         payload = batch(HEADER, ROW)
-        await ingester.receive(Message(Topics("f").telemetry("s0000"), payload, False, lambda: None))
+        await ingester.receive(
+            Message(Topics("f").telemetry("s0000"), payload, False, lambda: None)
+        )
         assert ingester.queue.qsize() == 1
         await look(ingester)
         writer.cancel()

@@ -102,7 +102,7 @@ def test_a_killed_process_never_runs_again_and_a_paused_one_goes_on(loop: Virtua
         await asyncio.sleep(10.0)
         assert ticks == {"killed": 3, "paused": 3}
         loop.start_process("paused")
-        await asyncio.sleep(3.0)
+        await asyncio.sleep(2.7)
         assert ticks == {"killed": 3, "paused": 6}
         loop.start_all()
         for task in tasks:
