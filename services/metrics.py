@@ -106,8 +106,8 @@ class Metrics(Collector):
             kind = CounterMetricFamily if one.is_counter else GaugeMetricFamily
             labels = [one.label] if one.label else []
             found = kind(PREFIX + one.name.removesuffix("_total"), one.text, labels=labels)
-            for value, number in one.rows():
-                found.add_metric([value] if one.label else [], number)
+            for label, number in one.rows():
+                found.add_metric([label] if one.label else [], number)
             yield found
 
     def exposition(self) -> bytes:
