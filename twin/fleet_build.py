@@ -20,7 +20,8 @@ from twin.mean_elements import GeneratedRecords, MeanElements
 from twin.noise import satellite_keys
 from twin.preset_library import accelerator_profiles
 from twin.scenario_faults import target_problems
-from twin.scenario_load import ReadText, Scenario
+from twin.scenario_layers import ReadText
+from twin.scenario_load import Scenario
 from twin.site_presets import LunarSite
 from twin.state import Fleet, IntArray
 from twin.tenants import TenantPlan, group_numbers, share_matrix

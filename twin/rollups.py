@@ -23,7 +23,7 @@ Reduce = Callable[[FloatArray, IntArray, int], FloatArray]
 
 
 def _sum(values: FloatArray, group: IntArray, groups_count: int) -> FloatArray:
-    weights = np.nan_to_num(values)
+    weights = np.where(np.isnan(values), 0.0, values)
     return np.bincount(group, weights, groups_count).astype(np.float64)
 
 

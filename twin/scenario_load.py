@@ -5,8 +5,6 @@ problems at once; `build_fleet` reads elements, makes the orbits and the arrays.
 """
 
 import hashlib
-import posixpath
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +17,6 @@ from twin.located_yaml import (
     Places,
     Vocabulary,
     dotted,
-    load_mapping,
     nearest,
     place_of,
     problems_of,
@@ -27,6 +24,7 @@ from twin.located_yaml import (
 from twin.preset_library import accelerator_profiles
 from twin.preset_values import PresetValues
 from twin.scenario_faults import scenario_faults
+from twin.scenario_layers import ReadText, extended, layers, relative_path
 from twin.scenario_model import (
     KEY_NAMES,
     KEY_RANGES,
@@ -38,8 +36,6 @@ from twin.scenario_model import (
 )
 from twin.site_presets import orbiting_or_lunar
 
-ReadText = Callable[[str], str]
-MAX_EXTENDS: Final = 8
 _WORDS: Final = Vocabulary(KEY_NAMES, KEY_RANGES)
 
 
@@ -83,7 +79,22 @@ def load_scenario(path: str, read_text: ReadText) -> Scenario:
     file are relative to that file.
     """
     texts: dict[str, str] = {}
-    data, places = _layers(path, read_text, texts, ())
+    data, places = layers(path, read_text, texts)
+    return _checked(path, data, places, texts)
+
+
+def scenario_within(
+    path: str, text: str, data: dict[str, object], places: Places, read_text: ReadText
+) -> Scenario:
+    """A scenario that is a part of a file (`given` of a drill); `extends` is followed too.
+
+    data, places: of the part, places by the path inside it. Raises ConfigurationError.
+    """
+    texts = {path: text}
+    return _checked(path, *extended(path, data, places, read_text, texts), texts)
+
+
+def _checked(path: str, data: dict[str, object], places: Places, texts: dict[str, str]) -> Scenario:
     try:
         keys = ScenarioKeys.model_validate(data)
     except ValidationError as error:
@@ -114,54 +125,6 @@ def load_scenario(path: str, read_text: ReadText) -> Scenario:
         playback=keys.playback,
         faults=faults,
     )
-
-
-def relative_path(place: str, target: str) -> str:
-    """`target` as written in the file `place`, from where `place` itself is named."""
-    return posixpath.normpath(posixpath.join(posixpath.dirname(place), target))
-
-
-def _layers(
-    path: str, read_text: ReadText, texts: dict[str, str], chain: tuple[str, ...]
-) -> tuple[dict[str, object], Places]:
-    """The mapping of a file laid over those it extends; places remember which file said what."""
-    try:
-        text = read_text(path)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigurationError([Problem(path, None, "", f"cannot be read: {reason}")]) from None
-    data, places = load_mapping(text, path)
-    texts[path] = text
-    if "extends" not in data:
-        return data, places
-    target = data.pop("extends")
-    where = places[("extends",)]
-    if not isinstance(target, str) or not target:
-        message = f"must be a file name, got {target!r}"
-        raise ConfigurationError([Problem(*where, "extends", message)])
-    base = relative_path(path, target)
-    seen = (*chain, path)
-    if base in seen:
-        cycle = " -> ".join((*seen[seen.index(base) :], base))
-        raise ConfigurationError([Problem(*where, "extends", f"cycle: {cycle}")])
-    if len(seen) >= MAX_EXTENDS:
-        message = f"deeper than the {MAX_EXTENDS} files allowed"
-        raise ConfigurationError([Problem(*where, "extends", message)])
-    below, below_places = _layers(base, read_text, texts, seen)
-    return _laid_over(data, places, below, below_places)
-
-
-def _laid_over(
-    data: dict[str, object], places: Places, below: dict[str, object], below_places: Places
-) -> tuple[dict[str, object], Places]:
-    """Top-level keys replace those below; `environment` is merged key by key."""
-    merged = {**below, **data}
-    kept = {at: where for at, where in below_places.items() if not at or at[0] not in data}
-    upper, lower = data.get("environment"), below.get("environment")
-    if isinstance(upper, dict) and isinstance(lower, dict):
-        merged["environment"] = {**lower, **upper}
-        kept |= {at: where for at, where in below_places.items() if at[:1] == ("environment",)}
-    return merged, {**kept, **places}
 
 
 def _resolved_groups(

@@ -59,6 +59,15 @@ def bus_telemetry(
     satellites in one call cost a fraction of as many calls: some quantities take the whole
     fleet, and numpy's calls cost as much as a hundred of their numbers.
     """
+    values = bus_values(rows, seen, seq)
+    return _in_wire_order(reported(values, rows, seen), BUS_CHANNELS)
+
+
+def bus_values(rows: IntArray, seen: Snapshot, seq: int | IntArray) -> dict[str, FloatArray]:
+    """What the bus channels of these satellites would say without sensors, (r,) each.
+
+    Without the channels of health, which judge readings.
+    """
     fleet, state, environment = seen.fleet, seen.state, seen.environment
     values = state_channels.orbit(rows, fleet.params, environment)
     values["orb_sma_decay_m_day"] *= plant_channels.drag_area_gain(rows, state, seen.broken)
@@ -73,10 +82,22 @@ def bus_telemetry(
     values |= state_channels.links(rows, fleet, state, seen.broken)
     values |= plant_channels.platform(rows, seen.broken)
     values["tm_seq"] = np.broadcast_to(np.asarray(seq, dtype=np.float64), rows.shape)
-    _add_noise(values, BUS_CHANNELS, fleet.satellite_key[rows], seen)
-    plant_channels.break_sensors(values, rows, seen.broken)
-    add_health(values)
-    return _in_wire_order(values, BUS_CHANNELS)
+    return values
+
+
+def reported(
+    values: Mapping[str, FloatArray], rows: IntArray, seen: Snapshot, *, noise: bool = True
+) -> dict[str, FloatArray]:
+    """The same as sensors read it, broken ones too, and the health that follows, (r,) each.
+
+    noise: False = as perfect sensors would read it.
+    """
+    found = dict(values)
+    if noise:
+        _add_noise(found, BUS_CHANNELS, seen.fleet.satellite_key[rows], seen)
+    plant_channels.break_sensors(found, rows, seen.broken)
+    add_health(found)
+    return found
 
 
 def accelerator_telemetry(accelerators: IntArray, seen: Snapshot) -> tuple[FloatArray, IntArray]:

@@ -1,0 +1,198 @@
+"""A drill's marks as data, for people at a terminal, and for a CI server (JUnit XML)."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+from xml.etree import ElementTree
+
+from rich.console import Console
+from rich.table import Table
+
+from services.drill_score import Marked
+from twin.drills import Detection, Firing, Recovery
+
+_LOOK = {"seen": "green", "late": "yellow", "early": "yellow", "missed": "red"}
+
+
+def as_data(one: Marked) -> dict[str, Any]:
+    """Everything that a drill found; the same bytes for the same drill, code and seed."""
+    drill, score = one.trace.drill, one.score
+    delays = score.delays_s
+    return {
+        "drill": drill.name,
+        "title": drill.keys.title,
+        "level": drill.keys.level,
+        "digest": drill.digest,
+        "seed": drill.scenario.seed,
+        "satellites": one.trace.fleet.count,
+        "run_s": one.trace.plan.run_s,
+        "step_s": drill.scenario.step_s,
+        "passed": score.passed,
+        "points": score.points,
+        "delay_p50_s": _number(delays[0]),
+        "delay_p95_s": _number(delays[1]),
+        "detections": [_detection(row) for row in score.detections],
+        "recoveries": [_recovery(row) for row in score.recoveries],
+        "false_pages": [_firing(row) for row in score.false_pages],
+        "near_misses_that_fired": [_firing(row) for row in score.near_misses],
+        "not_steady": [_firing(row) for row in score.not_steady],
+        "flaps": score.flaps_count,
+        "alerts": [_firing(row) for row in one.firings],
+        "notifications": [
+            {"time_s": row.time_s, "receiver": row.receiver, "alerts": row.alerts_count}
+            for row in one.messages
+        ],
+        "failures": list(score.failures),
+    }
+
+
+def print_marks(one: Marked, console: Console) -> None:
+    """The verdict of one drill in a table."""
+    drill, score = one.trace.drill, one.score
+    verdict = "[green]passed[/]" if score.passed else "[red]FAILED[/]"
+    console.print(f"[bold]{drill.name}[/]: {drill.keys.title}: {verdict}, {score.points:g} of 100")
+    table = Table("rule", "on", "fault", "true at", "fired at", "delay", "at most", "")
+    for row in score.detections:
+        look = f"[{_LOOK[row.outcome]}]{row.outcome}[/]"
+        table.add_row(
+            row.rule,
+            row.key,
+            row.of,
+            seconds(row.true_s),
+            seconds(row.fired_s),
+            seconds(row.delay_s),
+            seconds(row.bound_s),
+            look + (f" [red]{row.misrouted}[/]" if row.misrouted else ""),
+        )
+    if score.detections:
+        console.print(table)
+    for back in score.recoveries:
+        look = "green" if back.in_time else "red"
+        console.print(
+            f"  {back.rule} on {back.key}: cause over at {seconds(back.end_s)}, "
+            f"[{look}]resolved at {seconds(back.cleared_s)}[/]"
+        )
+    console.print(f"  {summary(one)}")
+    for failure in score.failures:
+        console.print(f"  [red]{failure}[/]", highlight=False)
+
+
+def summary(one: Marked) -> str:
+    """`4 of 4 seen, delay p50 0 s, p95 10 s; ...`"""
+    score = one.score
+    seen = sum(row.outcome == "seen" for row in score.detections)
+    p50, p95 = score.delays_s
+    words = [f"{seen} of {len(score.detections)} seen"]
+    if math.isfinite(p50):
+        words.append(f"delay p50 {p50:g} s, p95 {p95:g} s")
+    pages = sum(row.receiver == "page" for row in one.messages)
+    words += [
+        f"{len(score.false_pages) + len(score.not_steady)} false pages",
+        f"{score.alerts_count} alerts in {len(one.messages)} messages ({pages} pages)",
+        f"{score.flaps_count} flaps",
+    ]
+    return ", ".join(words)
+
+
+def print_scoreboard(marks: Sequence[Marked], console: Console) -> None:
+    """One line per drill."""
+    table = Table("drill", "level", "points", "seen", "delay p95", "false", "alerts", "messages")
+    for one in marks:
+        score = one.score
+        seen = sum(row.outcome == "seen" for row in score.detections)
+        table.add_row(
+            f"[{'green' if score.passed else 'red'}]{one.trace.drill.name}[/]",
+            one.trace.drill.keys.level,
+            f"{score.points:g}",
+            f"{seen}/{len(score.detections)}",
+            seconds(score.delays_s[1]),
+            str(len(score.false_pages) + len(score.not_steady) + len(score.near_misses)),
+            str(score.alerts_count),
+            str(len(one.messages)),
+        )
+    console.print(table)
+    failed = [one for one in marks if not one.score.passed]
+    for one in failed:
+        for failure in one.score.failures:
+            console.print(f"[red]{one.trace.drill.name}[/]: {failure}", highlight=False)
+    console.print(f"{len(marks) - len(failed)} of {len(marks)} drills passed")
+
+
+def junit(marks: Sequence[Marked]) -> bytes:
+    """One suite per drill, one case per thing that was demanded; without wall time."""
+    root = ElementTree.Element("testsuites", name="drills")
+    for one in marks:
+        cases = _cases(one)
+        failed = sum(bool(why) for _, why in cases)
+        suite = ElementTree.SubElement(
+            root,
+            "testsuite",
+            name=one.trace.drill.name,
+            tests=str(len(cases)),
+            failures=str(failed),
+        )
+        for name, why in cases:
+            case = ElementTree.SubElement(
+                suite, "testcase", classname=f"drills.{one.trace.drill.name}", name=name
+            )
+            if why:
+                ElementTree.SubElement(case, "failure", message=why[0]).text = "\n".join(why)
+    ElementTree.indent(root)
+    body: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return body + b"\n"
+
+
+def _cases(one: Marked) -> list[tuple[str, list[str]]]:
+    """Name of each demand and the failures that are its own; the last takes the rest."""
+    left = list(one.score.failures)
+    cases: list[tuple[str, list[str]]] = []
+    for what, rows in (("sees", one.score.detections), ("clears", one.score.recoveries)):
+        for row in rows:
+            words = f"{row.rule} on {row.key} "
+            kind = ("not cleared",) if what == "clears" else _DETECTION_FAILURES
+            mine = [text for text in left if text.startswith(kind) and words in f"{text} "]
+            left = [text for text in left if text not in mine]
+            cases.append((f"{what} {words}({row.of})", mine))
+    return [*cases, ("no other page", left)]
+
+
+_DETECTION_FAILURES = ("missed", "late", "early", "misrouted", "slow", "unfounded")
+
+
+def seconds(value: float) -> str:
+    """`12 s`, or a dash."""
+    return f"{value:g} s" if math.isfinite(value) else "-"
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _detection(row: Detection) -> dict[str, Any]:
+    return {
+        "rule": row.rule,
+        "on": row.key,
+        "injection": row.of,
+        "outcome": row.outcome,
+        "onset_s": row.onset_s,
+        "true_s": _number(row.true_s),
+        "fired_s": _number(row.fired_s),
+        "delay_s": _number(row.delay_s),
+        "at_most_s": row.bound_s,
+        "misrouted": row.misrouted,
+    }
+
+
+def _recovery(row: Recovery) -> dict[str, Any]:
+    return {
+        "rule": row.rule,
+        "on": row.key,
+        "injection": row.of,
+        "end_s": row.end_s,
+        "cleared_s": _number(row.cleared_s),
+        "in_time": row.in_time,
+    }
+
+
+def _firing(row: Firing) -> dict[str, Any]:
+    return {"rule": row.rule, "on": row.key, "from_s": row.from_s, "to_s": _number(row.to_s)}

@@ -1,0 +1,105 @@
+"""What a fleet reports at one instant of a drill: rows of the measurements that rules ask.
+
+Twice: as the sensors have it (noise, wire resolution, frames that are lost), which is what the
+rules see, and as perfect sensors would have it, from which the instant is taken at which a
+condition is physically true.
+"""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from twin.channels import (
+    BUS_CHANNELS,
+    BUS_MEASUREMENT,
+    FLEET_MEASUREMENT,
+    PLANE_MEASUREMENT,
+)
+from twin.rollups import FIELDS, LAYOUT, PART, linked_parts, plane_groups, rollup_table
+from twin.sensors import Snapshot, bus_values, reported
+from twin.state import BoolArray, Fleet, FloatArray, IntArray
+
+Columns = dict[str, FloatArray]
+HEALTH_CHANNELS: Final = ("sat_health", "sat_warning_count", "sat_critical_count")
+_DECIMALS: Final = {one.name: one.decimals for one in BUS_CHANNELS}
+Fields = Mapping[str, tuple[str, ...]]
+"""Fields by measurement."""
+
+
+class Sample(NamedTuple):
+    """One instant. Columns by measurement, in the order of the fleet, its planes, the fleet."""
+
+    elapsed_s: float
+    sends: BoolArray  # (n,) whose frames arrive
+    clock_offset_s: FloatArray  # (n,) on-board clocks ahead of UTC
+    readings: Mapping[str, Columns]
+    exact: Mapping[str, Columns]
+
+
+class Sampler:
+    """Takes samples of one fleet: the fields that somebody wants and no others."""
+
+    def __init__(self, fleet: Fleet, wanted: Fields, wanted_exact: Fields) -> None:
+        """wanted: of the readings; wanted_exact: of perfect sensors."""
+        self._fleet, self._wanted = fleet, (wanted, wanted_exact)
+        self._rows = np.arange(fleet.count)
+        _, self._plane_of = plane_groups(fleet.planes)
+        self._whole: IntArray = np.zeros(fleet.count, dtype=np.int64)
+        self._links: tuple[bytes, FloatArray] = (b"", np.zeros(0))
+        # Health follows from all channels: asked for by rules and by the roll-ups of others.
+        of_satellites = set(wanted_exact.get(BUS_MEASUREMENT, ()))
+        others = wanted_exact.keys() & {PLANE_MEASUREMENT, FLEET_MEASUREMENT}
+        self._judges_health = bool(others or of_satellites & set(HEALTH_CHANNELS))
+
+    def sample(self, seen: Snapshot, elapsed_s: float) -> Sample:
+        """The rows of this instant."""
+        values = bus_values(self._rows, seen, seen.tick)
+        readings = reported(values, self._rows, seen)
+        exact = values
+        if seen.broken.sensors or self._judges_health:
+            exact = reported(values, self._rows, seen, noise=False)
+        for name in self._wanted[0].get(BUS_MEASUREMENT, ()):
+            scale = 10.0 ** _DECIMALS[name]
+            readings[name] = np.round(readings[name] * scale) / scale
+        both = [
+            self._chosen(columns, wanted, seen)
+            for columns, wanted in zip((readings, exact), self._wanted, strict=True)
+        ]
+        broken = seen.broken
+        sends = broken.in_service & ~broken.frame_lost
+        return Sample(elapsed_s, sends, broken.clock_offset_s, both[0], both[1])
+
+    def _chosen(self, columns: Columns, wanted: Fields, seen: Snapshot) -> dict[str, Columns]:
+        found = {BUS_MEASUREMENT: {name: columns[name] for name in wanted.get(BUS_MEASUREMENT, ())}}
+        groups = {PLANE_MEASUREMENT: self._plane_of, FLEET_MEASUREMENT: self._whole}
+        asked = {one: wanted[one] for one in groups if wanted.get(one)}
+        if asked:
+            values = self._rollup_values(columns, seen)
+            for measurement, names in asked.items():
+                group = groups[measurement]
+                table = rollup_table(values, group, int(group.max()) + 1)
+                scale = 10.0**LAYOUT.decimals
+                rounded = np.round(table * scale) / scale
+                index = list(FIELDS)
+                found[measurement] = {name: rounded[:, index.index(name)] for name in names}
+        return found
+
+    def _rollup_values(self, columns: Columns, seen: Snapshot) -> Columns:
+        """What roll-ups are made of; twin/rollups.py says of what."""
+        values = {channel: columns[channel] for channel, _, _ in FIELDS.values() if channel != PART}
+        values[PART] = self._parts(seen.state.link_range_m)
+        there = seen.broken.in_service
+        if not there.all():
+            for name in values.keys() - {"sat_service"}:
+                values[name] = np.where(there, values[name], np.nan)
+        return values
+
+    def _parts(self, link_range_m: FloatArray) -> FloatArray:
+        """Connected parts of the link graph, worked out again when a link comes or goes."""
+        up = np.packbits(np.isfinite(link_range_m)).tobytes()
+        if up != self._links[0]:
+            fleet = self._fleet
+            found = linked_parts(link_range_m, fleet.neighbour_index, fleet.params)
+            self._links = (up, found)
+        return self._links[1]

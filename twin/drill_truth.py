@@ -1,0 +1,96 @@
+"""When a rule's condition became physically true: the rule's own condition on perfect readings.
+
+A window that only steadies a reading (least, largest, mean) is taken as the newest value: the
+instant is that of the physics, not of the rule. Windows that are the quantity itself (growth,
+spread, how many) stay. Resolution: one step of the drill.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from twin.alert_arrays import History, verdict
+from twin.alert_conditions import Comparison, Condition, Expression, Operation, Reading
+from twin.alert_rule import Rule
+from twin.drill_telemetry import Columns
+from twin.state import FloatArray
+
+_STEADYING = ("min", "max", "mean")
+
+
+def instant_condition(condition: Condition) -> Condition:
+    """The condition on newest values where its windows only steady them."""
+    return replace(
+        condition,
+        value=_instant(condition.value),
+        when=tuple(
+            Comparison(_instant(one.value), one.above, one.below) for one in condition.when
+        ),
+    )
+
+
+def _instant(expression: Expression) -> Expression:
+    if isinstance(expression, Reading) and expression.reducer in _STEADYING:
+        return Reading(expression.field, "last")
+    if isinstance(expression, Operation):
+        return Operation(
+            expression.sign, _instant(expression.left), _instant(expression.right)
+        )
+    return expression
+
+
+class Record:
+    """Verdicts of some rules over a run: the value that is compared, and whether it breaches."""
+
+    def __init__(
+        self, rules: Sequence[Rule], counts: Mapping[str, int], *, instant: bool
+    ) -> None:
+        """instant: conditions as of the instant, for perfect readings."""
+        self._conditions = {
+            rule.name: instant_condition(rule.condition) if instant else rule.condition
+            for rule in rules
+        }
+        self._history = History(self._conditions.values(), counts)
+        self.times_s: list[float] = []
+        self._values: dict[str, list[FloatArray]] = {rule.name: [] for rule in rules}
+        self._fires: dict[str, list[np.ndarray[tuple[int], np.dtype[np.bool_]]]] = {
+            rule.name: [] for rule in rules
+        }
+
+    def measurement(self, rule: str) -> str:
+        """Whose series the rule's verdicts are of."""
+        return self._conditions[rule].measurement
+
+    @property
+    def fields(self) -> Mapping[str, tuple[str, ...]]:
+        """Fields by measurement that are asked for."""
+        return self._history.fields
+
+    def observe(
+        self,
+        time_s: float,
+        measurement: str,
+        columns: Columns,
+        rows: np.ndarray[tuple[int], np.dtype[np.int64]] | None = None,
+    ) -> None:
+        """One report time of a measurement."""
+        self._history.observe(time_s, measurement, columns, rows)
+
+    def take(self, time_s: float) -> None:
+        """Verdicts now."""
+        self.times_s.append(time_s)
+        for name, condition in self._conditions.items():
+            found = verdict(condition, self._history, time_s)
+            self._values[name].append(found.value)
+            self._fires[name].append(found.fires)
+
+    def values(self, rule: str) -> FloatArray:
+        """What is compared, (times, series)."""
+        return np.array(self._values[rule])
+
+    def first_true_s(self, rule: str, series: int, from_s: float) -> float:
+        """The first instant from `from_s` on at which the condition held; nan for never."""
+        times_s = np.array(self.times_s)
+        held = np.array(self._fires[rule])[:, series] & (times_s >= from_s)
+        return float(times_s[np.argmax(held)]) if held.any() else float("nan")

@@ -1,0 +1,158 @@
+"""What the services would count of themselves while a part of the pipeline fails: for drills.
+
+Rules about the pipeline read the measurement `ops`. Off line there is no pipeline, so its counters
+are made from a table of how each behaves: a level while the fault lasts, a backlog that grows and
+is worked off afterwards, a counter that grows and stays. Real processes are killed and starved
+by `make chaos`. Rates are drill rates (assumptions), names those of services/ingest_metrics.py.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from twin.located_yaml import nearest
+
+SERVICES: Final = (("ingest", "1"), ("simulate", "1"))
+"""Processes of a drill: service and instance."""
+
+Law = Literal["level", "backlog", "counter"]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a fault does to one number of one service."""
+
+    service: str
+    field: str
+    law: Law
+    size: float  # value of a level; growth per second of the others
+    drain_per_s: float = 0.0  # a backlog's decline afterwards
+    after_s: float = 0.0  # begins so long after the onset
+
+
+_HEALTHY: Final[Mapping[tuple[str, str], float]] = {
+    ("ingest", "store_up"): 1.0,
+    ("ingest", "broker_up"): 1.0,
+    ("simulate", "broker_up"): 1.0,
+}
+_ZERO: Final[Mapping[str, tuple[str, ...]]] = {
+    "ingest": (
+        "watermark_lag_seconds",
+        "queue_bytes",
+        "inflight",
+        "spool_bytes",
+        "dropped_total_spool_quota",
+        "dropped_total_dlq_cap",
+        "disk_failures_total_dead_letters",
+        "disk_failures_total_spool",
+        "dlq_total_frame",
+        "dlq_total_owner",
+        "dlq_total_schema",
+        "dlq_total_row",
+        "store_errors_total_rejected",
+        "store_errors_total_5xx",
+        "store_errors_total_4xx",
+        "store_errors_total_no_answer",
+        "retries_total",
+        "seq_gap_total",
+        "broker_dropped_total",
+    ),
+    "simulate": ("clock_lag_seconds", "queue_bytes", "inflight", "commands_refused_total"),
+}
+
+PIPELINE_FAULTS: Final[Mapping[str, tuple[Effect, ...]]] = {
+    # The store does not answer: what waits grows old as fast as the clock and is spooled; after
+    # ten minutes the spool's quota is full and the oldest is thrown away.
+    "store-down": (
+        Effect("ingest", "store_up", "level", 0.0),
+        Effect("ingest", "watermark_lag_seconds", "backlog", 1.0, drain_per_s=10.0),
+        Effect("ingest", "queue_bytes", "backlog", 20e3, drain_per_s=200e3),
+        Effect("ingest", "inflight", "backlog", 1.0, drain_per_s=10.0),
+        Effect("ingest", "spool_bytes", "backlog", 200e3, drain_per_s=2e6),
+        Effect("ingest", "store_errors_total_no_answer", "counter", 0.2),
+        Effect("ingest", "retries_total", "counter", 0.2),
+        Effect("ingest", "dropped_total_spool_quota", "counter", 1.0, after_s=600.0),
+    ),
+    # It answers with errors: writes are tried again and the rows wait.
+    "store-errors": (
+        Effect("ingest", "store_errors_total_5xx", "counter", 1.0),
+        Effect("ingest", "retries_total", "counter", 1.0),
+        Effect("ingest", "watermark_lag_seconds", "backlog", 0.2, drain_per_s=10.0),
+    ),
+    # One ingester is too few: the backlog grows by half of what comes.
+    "ingest-slow": (
+        Effect("ingest", "watermark_lag_seconds", "backlog", 0.5, drain_per_s=1.0),
+        Effect("ingest", "queue_bytes", "backlog", 100e3, drain_per_s=200e3),
+        Effect("ingest", "inflight", "backlog", 0.5, drain_per_s=1.0),
+    ),
+    "broker-down": (
+        Effect("ingest", "broker_up", "level", 0.0),
+        Effect("simulate", "broker_up", "level", 0.0),
+        Effect("simulate", "inflight", "backlog", 1.0, drain_per_s=10.0),
+        Effect("simulate", "queue_bytes", "backlog", 20e3, drain_per_s=200e3),
+    ),
+    "broker-drops": (Effect("ingest", "broker_dropped_total", "counter", 1.0),),
+    "poison": (Effect("ingest", "dlq_total_row", "counter", 0.5),),
+    "dlq-full": (
+        Effect("ingest", "dlq_total_row", "counter", 0.5),
+        Effect("ingest", "dropped_total_dlq_cap", "counter", 0.5),
+    ),
+    "disk-failing": (
+        Effect("ingest", "disk_failures_total_spool", "counter", 0.1),
+        Effect("ingest", "disk_failures_total_dead_letters", "counter", 0.1),
+    ),
+    "sequence-gaps": (Effect("ingest", "seq_gap_total", "counter", 0.5),),
+    "simulator-slow": (
+        Effect("simulate", "clock_lag_seconds", "backlog", 0.5, drain_per_s=1.0),
+    ),
+}
+"""Faults of the pipeline by name."""
+
+
+@dataclass(frozen=True)
+class PipelineFault:
+    """One fault of the pipeline; times in seconds of the run, severity 0-1 scales its growth."""
+
+    kind: str
+    onset_s: float
+    duration_s: float = math.inf
+    severity: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a kind that is not there."""
+        if self.kind not in PIPELINE_FAULTS:
+            hint = nearest(self.kind, list(PIPELINE_FAULTS))
+            raise ValueError(f"unknown fault {self.kind!r}; {hint}")
+
+    @property
+    def end_s(self) -> float:
+        """When it is over."""
+        return self.onset_s + self.duration_s
+
+
+def service_numbers(
+    faults: Mapping[str, PipelineFault], elapsed_s: float
+) -> dict[tuple[str, str], float]:
+    """What each service counts at an instant, by (service, field)."""
+    found = {(service, name): 0.0 for service, names in _ZERO.items() for name in names}
+    found |= _HEALTHY
+    for fault in faults.values():
+        for effect in PIPELINE_FAULTS[fault.kind]:
+            at = (effect.service, effect.field)
+            if effect.law == "level":
+                if fault.onset_s <= elapsed_s < fault.end_s:
+                    found[at] = effect.size
+            else:
+                found[at] += _grown(effect, fault, elapsed_s)
+    return found
+
+
+def _grown(effect: Effect, fault: PipelineFault, elapsed_s: float) -> float:
+    """Growth since the onset, whole numbers for counters; a backlog is worked off afterwards."""
+    begin_s = fault.onset_s + effect.after_s
+    lasted_s = min(elapsed_s, fault.end_s) - begin_s
+    grown = max(0.0, lasted_s) * effect.size * fault.severity
+    if effect.law == "counter":
+        return float(math.floor(grown))
+    return max(0.0, grown - effect.drain_per_s * max(0.0, elapsed_s - fault.end_s))
