@@ -4,7 +4,7 @@ from typing import Any
 
 import yaml
 
-from services.commands import Heal, Inject, LimitCompute
+from services.commands import Heal, Inject, LimitCompute, SafeMode
 from services.satellite_json import NAME, document_model
 from services.topics import Topics
 from twin.frames import FRAME_VERSION, HEADER_PREFIX
@@ -105,7 +105,7 @@ _MESSAGES: dict[str, tuple[str, Any]] = {
         },
     ),
     "satelliteState": ("application/json", {"type": "object", "required": ["sat", "t_ns"]}),
-    "command": ("application/json", (LimitCompute, Inject, Heal)),
+    "command": ("application/json", (LimitCompute, Inject, Heal, SafeMode)),
     "event": ("application/json", {"type": "object", "required": ["kind", "t_ns"]}),
     "rollupPart": (
         "application/octet-stream",

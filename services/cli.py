@@ -11,6 +11,7 @@ from services.cli_faults import faults_app, send_app
 from services.cli_presets import presets_app
 from services.cli_scenarios import scenarios_app
 from services.cli_services import services_app
+from services.drill_commands import drill_app
 from services.export_commands import export_app
 from services.gap_commands import gaps_app
 from services.life_commands import life_app
@@ -55,6 +56,7 @@ app.add_typer(
 app.add_typer(dlq_app, name="dlq", help="Dead letters: list, show, replay, purge.")
 app.add_typer(config_app, name="config", help="The settings: show.")
 app.add_typer(gaps_app, name="gaps", help="What is missing in the store: list, repair.")
+app.add_typer(drill_app, name="drill", help="Scored fault-injection drills: run, list, show.")
 app.add_typer(faults_app, name="faults", help="The catalogue of faults: list, show, plot.")
 
 

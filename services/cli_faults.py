@@ -10,7 +10,7 @@ from services.arguments import Duration, parse_duration
 from services.process import log_to_stderr, run
 from services.settings import load_settings
 
-Act = Literal["limit-compute", "inject", "heal"]
+Act = Literal["limit-compute", "inject", "heal", "safe-mode", "leave-safe-mode"]
 
 send_app = typer.Typer()
 faults_app = typer.Typer(no_args_is_help=True)
@@ -82,15 +82,16 @@ def send(
     """Send a command to satellites of a running simulator and print what it answered.
 
     `twin send FLEET all inject --fault T1 --duration 10m`, `... heal --fault T1`,
-    `... --limit-compute 0.5`.
+    `... --limit-compute 0.5`, `... safe-mode`, `... leave-safe-mode`.
     """
     from services.send import send_command
 
     log_to_stderr(logging.WARNING)
     chosen = _act(act, limit_compute, fault)
+    safe = {"safe-mode": True, "leave-safe-mode": False}
     body = {
-        "command": chosen.replace("-", "_"),
-        "value": limit_compute if chosen == "limit-compute" else None,
+        "command": chosen.removeprefix("leave-").replace("-", "_"),
+        "value": safe.get(chosen, limit_compute if chosen == "limit-compute" else None),
         "fault": fault,
         "severity": severity,
         "duration_s": duration,
@@ -111,7 +112,7 @@ def _act(act: Act | None, limit: float | None, fault: str | None) -> Act:
     """The command meant; what does not fit together is named."""
     chosen: Act = act or "limit-compute"
     if chosen == "limit-compute" and limit is None:
-        raise typer.BadParameter("give inject, heal or --limit-compute")
-    if chosen != "limit-compute" and fault is None:
+        raise typer.BadParameter("give inject, heal, safe-mode or --limit-compute")
+    if chosen in {"inject", "heal"} and fault is None:
         raise typer.BadParameter(f"{chosen} needs --fault, an id or name of `twin faults list`")
     return chosen

@@ -1,6 +1,7 @@
 """Commands that arrive over MQTT: checked at the door, answered with an event."""
 
-from typing import Annotated, Literal
+import math
+from typing import Annotated, Final, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
@@ -9,6 +10,8 @@ from twin.errors import TwinError
 from twin.fault_kinds import fault_kind
 from twin.faults import Fault, FaultPlan, planned
 from twin.state import Fleet
+
+_SAFE_MODE: Final = "A2"  # the catalogue's safe mode: the same on command and by fault detection
 
 
 class _Command(BaseModel):
@@ -61,7 +64,14 @@ class Heal(_Command):
     fault: str = Field(min_length=1, max_length=64)
 
 
-Command = LimitCompute | Inject | Heal
+class SafeMode(_Command):
+    """Enter safe mode (payload off, beacon only) or leave it, also where a fault has caused it."""
+
+    command: Literal["safe_mode"]
+    value: bool = Field(description="true: enter, false: leave, in stages")
+
+
+Command = LimitCompute | Inject | Heal | SafeMode
 """What an operator may ask of a satellite, a plane or the whole fleet."""
 
 
@@ -84,12 +94,17 @@ def read_command(payload: bytes) -> Command:
 
 
 def obeyed_plan(
-    plan: FaultPlan, command: Inject | Heal, rows: list[int], elapsed_s: float
+    plan: FaultPlan, command: Inject | Heal | SafeMode, rows: list[int], elapsed_s: float
 ) -> FaultPlan:
     """The plan of faults after a command on these rows. Raises CommandRefusedError."""
     where = np.asarray(rows, dtype=np.int64)
     if isinstance(command, Inject):
         return plan.with_fault_on(command.planned_at(elapsed_s), where)
+    if isinstance(command, SafeMode):
+        if command.value:
+            held = planned(_SAFE_MODE, onset_s=elapsed_s, duration_s=math.inf, id=command.id)
+            return plan.with_fault_on(held, where)
+        command = Heal(id=command.id, command="heal", fault=_SAFE_MODE)
     try:
         kind = fault_kind(command.fault)
     except TwinError as error:

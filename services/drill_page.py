@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 from services.drill_plots import STATE_COLORS, drill_svg
 from services.drill_score import Marked
@@ -10,7 +11,8 @@ from services.drill_tables import seconds, summary
 from services.fault_tables import time_text
 
 _STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;color:#1b2733;max-width:1080px;margin:2em auto;padding:0 1em}
+body{font:15px/1.5 system-ui,sans-serif;color:#1b2733;max-width:1080px;
+  margin:2em auto;padding:0 1em}
 h1{font-size:1.5em;margin-bottom:.2em} h2{font-size:1.15em;margin:1.6em 0 .3em}
 table{border-collapse:collapse;font-size:13px;margin:.5em 0} th{text-align:left;font-weight:600}
 td,th{padding:.25em .8em .25em 0;border-bottom:1px solid #dde3e9;vertical-align:top}
@@ -21,44 +23,46 @@ section{border-top:3px solid #dde3e9;margin-top:2.5em} small{color:#5b6b7a}
 """
 
 
-def drills_page(marks: Sequence[Marked]) -> str:
+def drills_page(found: Sequence[dict[str, Any]], sections: Sequence[str]) -> str:
     """One page of one drill or of many, the same bytes for the same drills.
 
-    Raises DependencyUnavailableError without matplotlib.
+    found: what `drill_tables.as_data` says of each; sections: `drill_section` of each.
     """
-    title = marks[0].trace.drill.keys.title if len(marks) == 1 else f"{len(marks)} drills"
+    title = str(found[0]["title"]) if len(found) == 1 else f"{len(found)} drills"
     parts = [
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{escape(title)}</title>",
         f"<style>{_STYLE}</style>",
     ]
-    if len(marks) > 1:
-        parts.append(_scoreboard(marks))
-    parts += [_section(one, "h1" if len(marks) == 1 else "h2") for one in marks]
-    return "\n".join([*parts, "</html>\n"])
+    if len(found) > 1:
+        parts.append(_scoreboard(found))
+    return "\n".join([*parts, *sections, "</html>\n"])
 
 
-def _scoreboard(marks: Sequence[Marked]) -> str:
-    passed = sum(one.score.passed for one in marks)
+def _scoreboard(found: Sequence[dict[str, Any]]) -> str:
+    passed = sum(one["passed"] for one in found)
     rows = "".join(
-        f"<tr><td><a href='#{one.trace.drill.name}'>{one.trace.drill.name}</a></td>"
-        f"<td>{escape(one.trace.drill.keys.title)}</td><td>{_verdict(one)}</td>"
-        f"<td>{one.score.points:g}</td><td>{escape(summary(one))}</td></tr>"
-        for one in marks
+        f"<tr><td><a href='#{one['drill']}'>{one['drill']}</a></td>"
+        f"<td>{escape(one['title'])}</td><td>{_verdict(one['passed'])}</td>"
+        f"<td>{one['points']:g}</td><td>{escape(one['summary'])}</td></tr>"
+        for one in found
     )
     return (
-        f"<h1>{passed} of {len(marks)} drills passed</h1>"
+        f"<h1>{passed} of {len(found)} drills passed</h1>"
         "<table><tr><th>drill</th><th></th><th></th><th>points</th><th></th></tr>"
         f"{rows}</table>"
     )
 
 
-def _verdict(one: Marked) -> str:
-    good = one.score.passed
+def _verdict(good: bool) -> str:
     return f"<span class='{'good' if good else 'bad'}'>{'passed' if good else 'FAILED'}</span>"
 
 
-def _section(one: Marked, heading: str) -> str:
-    drill = one.trace.drill
+def drill_section(one: Marked) -> str:
+    """One drill in words, tables and plots.
+
+    Raises DependencyUnavailableError without matplotlib.
+    """
+    drill, heading = one.trace.drill, "h1"
     keys = "".join(
         f"<span style='background:{color}'></span>{state}"
         for state, color in STATE_COLORS.items()
@@ -66,7 +70,7 @@ def _section(one: Marked, heading: str) -> str:
     )
     return (
         f"<section id='{drill.name}'><{heading}>{escape(drill.keys.title)}</{heading}>"
-        f"<p><span class='points'>{one.score.points:g}</span>of 100, {_verdict(one)}. "
+        f"<p><span class='points'>{one.score.points:g}</span>of 100, {_verdict(one.score.passed)}. "
         f"{escape(summary(one))}.</p><p>{escape(drill.keys.about)}</p>"
         f"<p><b>What broke</b></p><ul>{_broke(one)}</ul>"
         f"<p><b>What noticed</b></p>{_noticed(one)}"

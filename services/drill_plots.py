@@ -59,7 +59,7 @@ def drill_svg(one: Marked) -> str:
         column[-1].set_xlabel("Minutes of simulated time")
         column[-1].set_xlim(0.0, one.trace.plan.run_s / _MINUTE_S)
         with io.StringIO() as out:
-            figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+            figure.savefig(out, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
             text = out.getvalue()
     plt.close(figure)
     return text[text.index("<svg") :]
@@ -107,9 +107,7 @@ def _panel(axis: Any, one: Marked, rule_name: str, key: str, row: Detection | No
         _marks(axis, row)
         axis.set_title(f"{title}: {_outcome(row)}", loc="left", fontsize=9)
     axis.set_ylabel(rule.unit or "value", fontsize=8)
-    axis.legend(
-        loc="lower right", bbox_to_anchor=(1.0, 0.99), fontsize=7, frameon=False, ncols=5
-    )
+    axis.legend(loc="lower right", bbox_to_anchor=(1.0, 0.99), fontsize=7, frameon=False, ncols=5)
     axis.ticklabel_format(axis="y", useOffset=False)
 
 
@@ -160,9 +158,7 @@ def _states(axis: Any, one: Marked, rule: str, key: str) -> None:
     """The alert's state as a band."""
     spans = state_spans(one, rule, key)
     for begin, end, state in spans:
-        axis.axvspan(
-            begin / _MINUTE_S, end / _MINUTE_S, color=STATE_COLORS[state], linewidth=0
-        )
+        axis.axvspan(begin / _MINUTE_S, end / _MINUTE_S, color=STATE_COLORS[state], linewidth=0)
     axis.set_yticks([])
     axis.set_ylabel("alert", fontsize=7, rotation=0, ha="right", va="center")
 

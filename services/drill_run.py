@@ -52,8 +52,8 @@ def key_of(change: Transition) -> str:
 
 def rules_shown(drill: Drill) -> list[str]:
     """Rules that the drill expects or forbids, each once."""
-    rows = [*drill.keys.expect, *drill.keys.forbid]
-    return list(dict.fromkeys(row.rule for row in rows))
+    expected = [row.rule for row in drill.keys.expect]
+    return list(dict.fromkeys([*expected, *(row.rule for row in drill.keys.forbid)]))
 
 
 class DrillRun:

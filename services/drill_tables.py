@@ -43,6 +43,7 @@ def as_data(one: Marked) -> dict[str, Any]:
             for row in one.messages
         ],
         "failures": list(score.failures),
+        "summary": summary(one),
     }
 
 
@@ -94,47 +95,47 @@ def summary(one: Marked) -> str:
     return ", ".join(words)
 
 
-def print_scoreboard(marks: Sequence[Marked], console: Console) -> None:
-    """One line per drill."""
+def print_scoreboard(found: Sequence[dict[str, Any]], console: Console) -> None:
+    """One line per drill, then what failed."""
     table = Table("drill", "level", "points", "seen", "delay p95", "false", "alerts", "messages")
-    for one in marks:
-        score = one.score
-        seen = sum(row.outcome == "seen" for row in score.detections)
+    for one in found:
+        seen = sum(row["outcome"] == "seen" for row in one["detections"])
+        false = sum(len(one[key]) for key in _FALSE)
+        delay_s = one["delay_p95_s"]
         table.add_row(
-            f"[{'green' if score.passed else 'red'}]{one.trace.drill.name}[/]",
-            one.trace.drill.keys.level,
-            f"{score.points:g}",
-            f"{seen}/{len(score.detections)}",
-            seconds(score.delays_s[1]),
-            str(len(score.false_pages) + len(score.not_steady) + len(score.near_misses)),
-            str(score.alerts_count),
-            str(len(one.messages)),
+            f"[{'green' if one['passed'] else 'red'}]{one['drill']}[/]",
+            one["level"],
+            f"{one['points']:g}",
+            f"{seen}/{len(one['detections'])}",
+            "-" if delay_s is None else seconds(delay_s),
+            str(false),
+            str(len(one["alerts"])),
+            str(len(one["notifications"])),
         )
     console.print(table)
-    failed = [one for one in marks if not one.score.passed]
+    failed = [one for one in found if not one["passed"]]
     for one in failed:
-        for failure in one.score.failures:
-            console.print(f"[red]{one.trace.drill.name}[/]: {failure}", highlight=False)
-    console.print(f"{len(marks) - len(failed)} of {len(marks)} drills passed")
+        for failure in one["failures"]:
+            console.print(f"[red]{one['drill']}[/]: {failure}", highlight=False)
+    console.print(f"{len(found) - len(failed)} of {len(found)} drills passed")
 
 
-def junit(marks: Sequence[Marked]) -> bytes:
-    """One suite per drill, one case per thing that was demanded; without wall time."""
+_FALSE = ("false_pages", "near_misses_that_fired", "not_steady")
+
+Cases = list[tuple[str, list[str]]]
+"""Each demand of a drill and what was wrong with it."""
+
+
+def junit(found: Sequence[tuple[str, Cases]]) -> bytes:
+    """One suite per drill (its name, its cases), one case per demand; without wall time."""
     root = ElementTree.Element("testsuites", name="drills")
-    for one in marks:
-        cases = _cases(one)
+    for drill, cases in found:
         failed = sum(bool(why) for _, why in cases)
         suite = ElementTree.SubElement(
-            root,
-            "testsuite",
-            name=one.trace.drill.name,
-            tests=str(len(cases)),
-            failures=str(failed),
+            root, "testsuite", name=drill, tests=str(len(cases)), failures=str(failed)
         )
         for name, why in cases:
-            case = ElementTree.SubElement(
-                suite, "testcase", classname=f"drills.{one.trace.drill.name}", name=name
-            )
+            case = ElementTree.SubElement(suite, "testcase", classname=f"drills.{drill}", name=name)
             if why:
                 ElementTree.SubElement(case, "failure", message=why[0]).text = "\n".join(why)
     ElementTree.indent(root)
@@ -142,10 +143,10 @@ def junit(marks: Sequence[Marked]) -> bytes:
     return body + b"\n"
 
 
-def _cases(one: Marked) -> list[tuple[str, list[str]]]:
+def cases_of(one: Marked) -> Cases:
     """Name of each demand and the failures that are its own; the last takes the rest."""
     left = list(one.score.failures)
-    cases: list[tuple[str, list[str]]] = []
+    cases: Cases = []
     for what, rows in (("sees", one.score.detections), ("clears", one.score.recoveries)):
         for row in rows:
             words = f"{row.rule} on {row.key} "

@@ -146,7 +146,7 @@ class DrillKeys(StrictModel):
     allow: list[AllowKeys] = Field(default_factory=list, max_length=100)
 
 
-_PARTS: Final = {
+_PARTS: Final[dict[str, type[StrictModel]]] = {
     "": DrillKeys,
     "inject": InjectKeys,
     "actions": ActionKeys,

@@ -110,7 +110,8 @@ def _given(path: str, text: str, keys: DrillKeys, places: Places, read_text: Rea
         ) from None
     if scenario.epoch_unix_s is None:
         message = "a drill is the same every time: give an instant such as 2026-03-20T12:00:00Z"
-        raise ConfigurationError([Problem(*inside[()], "given.epoch", message)])
+        at = place_of(("epoch",), scenario.places)
+        raise ConfigurationError([Problem(*at, "given.epoch", message)])
     return scenario
 
 

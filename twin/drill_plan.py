@@ -71,9 +71,7 @@ class Places:
         return list(self.keys(scope, np.arange(self._fleet.count)))
 
 
-def plan_of(
-    drill: Drill, fleet: Fleet, rules: Mapping[str, Rule]
-) -> tuple[Plan, FaultPlan]:
+def plan_of(drill: Drill, fleet: Fleet, rules: Mapping[str, Rule]) -> tuple[Plan, FaultPlan]:
     """What the drill demands of this fleet, and its faults on it.
 
     Raises ConfigurationError for targets that are not there, located.
@@ -127,9 +125,7 @@ def plan_of(
         )
     for index, back in enumerate(keys.clear):
         named = keys_of(("clear", index), back.rule, back.targets, back.of)
-        clearing.append(
-            Clearing(back.rule, back.of, named, _end_s(drill, back.of), back.within_s)
-        )
+        clearing.append(Clearing(back.rule, back.of, named, _end_s(drill, back.of), back.within_s))
         if not math.isfinite(clearing[-1].end_s):
             message = f"{back.of!r} does not end in this drill; give it duration_s, or heal it"
             problems.append(drill.problem(("clear", index, "of"), message))

@@ -24,9 +24,7 @@ def instant_condition(condition: Condition) -> Condition:
     return replace(
         condition,
         value=_instant(condition.value),
-        when=tuple(
-            Comparison(_instant(one.value), one.above, one.below) for one in condition.when
-        ),
+        when=tuple(Comparison(_instant(one.value), one.above, one.below) for one in condition.when),
     )
 
 
@@ -34,18 +32,14 @@ def _instant(expression: Expression) -> Expression:
     if isinstance(expression, Reading) and expression.reducer in _STEADYING:
         return Reading(expression.field, "last")
     if isinstance(expression, Operation):
-        return Operation(
-            expression.sign, _instant(expression.left), _instant(expression.right)
-        )
+        return Operation(expression.sign, _instant(expression.left), _instant(expression.right))
     return expression
 
 
 class Record:
     """Verdicts of some rules over a run: the value that is compared, and whether it breaches."""
 
-    def __init__(
-        self, rules: Sequence[Rule], counts: Mapping[str, int], *, instant: bool
-    ) -> None:
+    def __init__(self, rules: Sequence[Rule], counts: Mapping[str, int], *, instant: bool) -> None:
         """instant: conditions as of the instant, for perfect readings."""
         self._conditions = {
             rule.name: instant_condition(rule.condition) if instant else rule.condition

@@ -103,9 +103,7 @@ PIPELINE_FAULTS: Final[Mapping[str, tuple[Effect, ...]]] = {
         Effect("ingest", "disk_failures_total_dead_letters", "counter", 0.1),
     ),
     "sequence-gaps": (Effect("ingest", "seq_gap_total", "counter", 0.5),),
-    "simulator-slow": (
-        Effect("simulate", "clock_lag_seconds", "backlog", 0.5, drain_per_s=1.0),
-    ),
+    "simulator-slow": (Effect("simulate", "clock_lag_seconds", "backlog", 0.5, drain_per_s=1.0),),
 }
 """Faults of the pipeline by name."""
 
