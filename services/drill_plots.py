@@ -59,7 +59,9 @@ def drill_svg(one: Marked) -> str:
         column[-1].set_xlabel("Minutes of simulated time")
         column[-1].set_xlim(0.0, one.trace.plan.run_s / _MINUTE_S)
         with io.StringIO() as out:
-            figure.savefig(out, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+            figure.savefig(
+                out, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
+            )
             text = out.getvalue()
     plt.close(figure)
     return text[text.index("<svg") :]
