@@ -7,5 +7,5 @@ compile() {
     uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
         --python-version 3.11 --no-annotate --no-header pyproject.toml "$@"
 }
-compile --extra build --extra nats -o requirements/runtime.lock
-compile --extra build --extra nats --extra dev -o requirements/dev.lock
+compile --extra build --extra nats --extra grafana -o requirements/runtime.lock
+compile --extra build --extra nats --extra grafana --extra dev -o requirements/dev.lock

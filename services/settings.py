@@ -148,7 +148,7 @@ class Settings(BaseSettings):
         for name in SECRETS:
             path, value = getattr(self, f"{name}_file"), getattr(self, name)
             if path is not None:
-                value = SecretStr(_read_secret(name, path))
+                value = SecretStr(read_secret(name, path))
                 object.__setattr__(self, name, value)
             if value is not None:
                 _refuse_weak(name, value.get_secret_value())
@@ -177,7 +177,8 @@ class Settings(BaseSettings):
         return self.mqtt.port or MQTT_DEFAULT_PORTS[self.mqtt.scheme]
 
 
-def _read_secret(name: str, path: Path) -> str:
+def read_secret(name: str, path: Path) -> str:
+    """Text of a secret's file. Raises ValueError for one that is not there or open to others."""
     try:
         # A group may read: container secrets keep the host's owner, and containers join its group.
         loose = path.stat().st_mode & 0o037
