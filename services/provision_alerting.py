@@ -183,8 +183,9 @@ class Policies(Kind):
         tree = self.grafana.get(f"{API}/policies")
         rest = [one for one in tree.get("routes") or () if not self._is_mine(one)]
         body = {**tree, "routes": [*branches, *rest]}
-        body.pop("provenance", None)
-        self.grafana.ask("PUT", f"{API}/policies", body, EDITABLE)
+        # A tree that another tool holds by the API stays so; the user's own stays editable.
+        headers = {} if body.pop("provenance", None) else EDITABLE
+        self.grafana.ask("PUT", f"{API}/policies", body, headers)
 
     def write(self, change: Change) -> None:
         """Our branch first, the user's after it as they are."""
