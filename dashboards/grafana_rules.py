@@ -34,6 +34,7 @@ class RuleSpec:
     `query` is InfluxQL with $timeFilter and returns one numeric column; `window_s` is how far it
     looks back. `no_data` is what it means that there is no series at all, `missing_evals` after
     how many evaluations without its series an alert ends (12 and newer; 9.4 always takes 2).
+    `clear` ends an alert later than the threshold (hysteresis, 10.2 and newer).
     """
 
     uid: str
@@ -50,6 +51,7 @@ class RuleSpec:
     interval_s: int = TICK_S
     no_data: Literal["OK", "NoData", "Alerting"] = NO_SERIES
     missing_evals: int = 2
+    clear: float | None = None
     panel: tuple[str, int] | None = None
 
 
@@ -118,14 +120,17 @@ def _data(spec: RuleSpec) -> list[Json]:
             "resultFormat": "time_series",
         },
     }
-    evaluator = {"type": spec.evaluator, "params": list(spec.params)}
+    condition: Json = {"evaluator": {"type": spec.evaluator, "params": list(spec.params)}}
+    if spec.clear is not None:
+        back = {"gt": "lt", "lt": "gt"}[spec.evaluator]
+        condition["unloadEvaluator"] = {"type": back, "params": [spec.clear]}
     reduce = {"type": "reduce", "expression": "A", "reducer": "last"}
     return [
         query,
         expression("B", {**reduce, "settings": {"mode": "dropNN"}}),
         expression(
             "C",
-            {"type": "threshold", "expression": "B", "conditions": [{"evaluator": evaluator}]},
+            {"type": "threshold", "expression": "B", "conditions": [condition]},
         ),
     ]
 

@@ -1,13 +1,18 @@
 """Renders everything that is generated: `python scripts/generate.py`, `--check` for freshness."""
 
 import sys
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from dashboards import build
+from dashboards.alerting_files import DIRECTORY, alerting_files
 from dashboards.channel_docs import channels_page
 from dashboards.equations_docs import EquationError, equations_page
+from dashboards.rule_specs import rule_specs
 from services.asyncapi import asyncapi_page
 from services.broker_access import SERVER_USERS, WATCH, access_table, publisher, satellite
+from services.grafana_settings import GrafanaSettings
 from services.nats_config import CLUSTER_USERS, cluster_conf
 from services.scaling_page import scaling_page
 from services.settings import Settings
@@ -15,12 +20,19 @@ from services.settings import Settings
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def _setting_rows(settings: type[Settings] | type[GrafanaSettings]) -> Iterator[str]:
+    for name, field in settings.model_fields.items():
+        default = "" if field.default in {None, ""} else f"`{field.default}`"
+        yield f"| `TWIN_{name.upper()}` | {default} | {field.description} |"
+
+
 def settings_page() -> str:
     """docs/settings.md: every TWIN_ variable with its default."""
     rows = ["| variable | default | meaning |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        default = "" if field.default is None else f"`{field.default}`"
-        rows.append(f"| `TWIN_{name.upper()}` | {default} | {field.description} |")
+    rows += _setting_rows(Settings)
+    rows += ["", "`twin provision` and `make grafana-smoke` also read:", ""]
+    rows += ["| variable | default | meaning |", "|---|---|---|"]
+    rows += _setting_rows(GrafanaSettings)
     head = (
         "# Settings\n\nGenerated from `services/settings.py` by `make generate`. Every service "
         "reads the same variables.\nA secret is given as a file or in the environment; one that "
@@ -74,7 +86,13 @@ def main() -> int:
     """0 when everything is fresh or was written, 1 when `--check` finds a stale file."""
     check = "--check" in sys.argv[1:]
     stale = build.main(["--check"] if check else [])
-    for name, page in PAGES.items():
+    alerting = alerting_files(rule_specs(build.dashboards()))
+    pages = PAGES | {f"{DIRECTORY}/{name}": partial(str, text) for name, text in alerting.items()}
+    for path in (ROOT / DIRECTORY).glob("*"):
+        if path.name not in alerting:
+            print(f"{path}: has no rules any more; remove it", file=sys.stderr)
+            stale = 1
+    for name, page in pages.items():
         try:
             path, text = ROOT / name, page()
         except EquationError as error:

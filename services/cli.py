@@ -16,6 +16,7 @@ from services.export_commands import export_app
 from services.gap_commands import gaps_app
 from services.life_commands import life_app
 from services.pipeline_commands import config_app, dlq_app, drain_app
+from services.provision_commands import provision_app
 from services.run_commands import run_app
 from services.sky_commands import sky_app
 from twin.errors import TwinError
@@ -57,6 +58,7 @@ app.add_typer(dlq_app, name="dlq", help="Dead letters: list, show, replay, purge
 app.add_typer(config_app, name="config", help="The settings: show.")
 app.add_typer(gaps_app, name="gaps", help="What is missing in the store: list, repair.")
 app.add_typer(drill_app, name="drill", help="Scored fault-injection drills: run, list, show.")
+app.add_typer(provision_app, name="provision")
 app.add_typer(faults_app, name="faults", help="The catalogue of faults: list, show, plot.")
 
 

@@ -62,7 +62,6 @@ class Grafana:
         self.url = settings.grafana_url
         self.patience = patience or Patience()
         self._client, self._errors = _client(settings)
-        self._edition: tuple[int, int] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -115,26 +114,19 @@ class Grafana:
 
     def ready(self) -> str:
         """Waits until Grafana's database answers; its version. Raises GrafanaBusyError."""
+        reason = "its database is not ready; see Grafana's own log"
         for attempt in range(self.patience.attempts):
-            with suppress(GrafanaBusyError, GrafanaRefusedError):
+            try:
                 health = self.ask("GET", "/health")
+            except (GrafanaBusyError, GrafanaRefusedError) as error:
+                reason = str(error)
+            else:
                 if isinstance(health, dict) and health.get("database") == "ok":
                     return str(health.get("version", "unknown"))
             self.patience.wait(attempt)
-        message = f"grafana {self.url}: GET /api/health: not ready; see Grafana's own log"
-        raise GrafanaBusyError(message)
-
-    @property
-    def edition(self) -> tuple[int, int]:
-        """Major and minor version; (0, 0) where Grafana hides it."""
-        if self._edition is None:
-            parts = self.ready().split("-")[0].split(".")
-            self._edition = (
-                (int(parts[0]), int(parts[1]))
-                if len(parts) > 1 and parts[0].isdigit() and parts[1].isdigit()
-                else (0, 0)
-            )
-        return self._edition
+        raise GrafanaBusyError(
+            reason if reason.startswith("grafana") else f"grafana {self.url}: {reason}"
+        )
 
 
 @dataclass(frozen=True)

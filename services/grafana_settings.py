@@ -13,6 +13,7 @@ from twin.errors import ConfigurationError, Problem
 
 URLS = ("grafana_url", "grafana_store_url")
 ADDRESSES = ("alert_page_url", "alert_ticket_url", "alert_log_url", "alert_drill_url")
+OTHERS = ("alert_runbook_url",)
 
 
 class GrafanaSettings(BaseSettings):
@@ -37,9 +38,12 @@ class GrafanaSettings(BaseSettings):
     alert_ticket_url: str | None = Field(None, description="webhook for what makes a ticket")
     alert_log_url: str | None = Field(None, description="webhook for what is only noted")
     alert_drill_url: str | None = Field(None, description="webhook for alerts of drill fleets")
+    alert_runbook_url: str | None = Field(
+        None, description="address of a folder that serves dashboards/runbooks"
+    )
     alert_page_emails: str = Field("", description="addresses for pages, with ; between")
 
-    @field_validator(*URLS, *ADDRESSES)
+    @field_validator(*URLS, *ADDRESSES, *OTHERS)
     @classmethod
     def _http(cls, url: str | None) -> str | None:
         if not url:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from dashboards.alerting_files import fleet_causes
 from dashboards.build import dashboards
 from dashboards.grafana_json import DATASOURCE_UID, dashboard_json
 from dashboards.grafana_rules import FOLDER_TITLE, FOLDER_UID, RuleSpec
 from dashboards.routes import MUTES, ContactSpec, MuteSpec, RouteSpec, contacts, reachable, tree
+from dashboards.rule_specs import rule_specs
 from services.grafana import Grafana
 from services.grafana_settings import GrafanaSettings
 from services.provision import Json, Kind
@@ -71,22 +73,9 @@ def data_source(settings: Settings, url: str) -> tuple[Json, dict[str, str]]:
     return body, secrets
 
 
-def fleet_causes(rules: Sequence[RuleSpec]) -> set[str]:
-    """Causes that a rule over a fleet or a plane watches, in the stead of its satellites."""
-    return {
-        rule.labels["cause"]
-        for rule in rules
-        if rule.labels.get("scope") in {"fleet", "plane"} and rule.labels["severity"] != "info"
-    }
-
-
-def wanted(
-    settings: Settings,
-    grafana: GrafanaSettings,
-    rules: Sequence[RuleSpec],
-    token_file: Path | None = None,
-) -> Wanted:
-    """All of it from settings, rules and the dashboards that there are."""
+def wanted(settings: Settings, grafana: GrafanaSettings, token_file: Path | None = None) -> Wanted:
+    """All of it, from the settings and from every dashboard and rule that there is."""
+    rules = rule_specs(dashboards(), runbook_url=grafana.alert_runbook_url or "")
     told = contacts(grafana.addresses, grafana.alert_page_emails)
     has_receiver = any(one.uid != "twin-drill" for one in told)
     root = tree(fleet_causes(rules))
@@ -96,7 +85,7 @@ def wanted(
         data_source=body,
         data_source_secrets=secrets,
         boards=tuple(dashboard_json(board) for board in dashboards()),
-        rules=tuple(rules),
+        rules=rules,
         contacts=told if has_receiver else (),
         route=reachable(root, {one.name for one in told}) if has_receiver else None,
         mutes=MUTES,

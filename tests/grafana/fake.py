@@ -232,7 +232,7 @@ class FakeGrafana:
                  if (row["folderUID"], row["ruleGroup"]) == (folder, group)]  # fmt: skip
         if not rules:
             raise RefusedError(404, "rule group not found")
-        interval = self.state.intervals[folder, group]
+        interval = self.state.intervals.get((folder, group), 60)
         return 200, {"title": group, "folderUid": folder, "interval": interval, "rules": rules}
 
     def put_group(self, folder: str, group: str, *, body: Json, headers: Any, **_: Any) -> Reply:
@@ -389,7 +389,7 @@ def _handler(grafana: FakeGrafana) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_one
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_one  # noqa: N815
 
     return Handler
 

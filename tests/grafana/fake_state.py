@@ -224,9 +224,7 @@ class State:
     def _may(old: Json, provenance: str) -> None:
         stored = old.get("provenance", "")
         if stored and stored != provenance:
-            raise RefusedError(
-                409, f"cannot change provenance from '{stored}' to '{provenance}'"
-            )
+            raise RefusedError(409, f"cannot change provenance from '{stored}' to '{provenance}'")
 
     # rules
 
