@@ -11,7 +11,12 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-TAGS = frozenset({"fleet", "plane", "sat", "accel", "tenant", "shard", "service", "instance"})
+TAGS = frozenset(
+    {
+        *("fleet", "plane", "sat", "accel", "tenant", "shard", "service", "instance"),
+        *("channel", "le", "kind", "target"),
+    }
+)
 STORED_AT = "stored_at_s"
 
 Table = dict[str, np.ndarray[tuple[int], np.dtype[np.generic]]]

@@ -13,7 +13,8 @@ from services.runs import OpenedScenario
 from twin.channels import BUS_CHANNELS
 from twin.offline import Observed, Observer, OfflineRun, Part, rounded
 from twin.reports import BUS_LAYOUT
-from twin.rollups import FIELDS, TENANT_FIELDS
+from twin.rollup_fields import FIELDS
+from twin.rollups import TENANT_FIELDS
 from twin.state import SEE_KINDS, FloatArray, IntArray
 
 _EVENTS: Final = (*SEE_KINDS, "corrected")

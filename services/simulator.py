@@ -25,6 +25,7 @@ from services.watermark import Outbox, read_mark
 from twin.checkpoint import Checkpoint
 from twin.faults import FaultPlan, plan_faults
 from twin.frames import rows_count
+from twin.ledger import Ledger, fleet_rates
 from twin.playback import Recorders
 from twin.reports import Shard, encode_reports, encoder_for, reporting
 from twin.rollups import (
@@ -57,6 +58,7 @@ class Simulator:
 
     def __post_init__(self) -> None:
         self.seed = self.plan.scenario.seed
+        self.ledger = Ledger(fleet_rates(self.plan.build.fleet), self.epoch_ns)
         self.step_s = self.plan.scenario.step_s
         self._take_part()
         self.model = surroundings(
@@ -201,7 +203,7 @@ class Simulator:
         """The roll-up of the whole fleet, or what this process gives to it."""
         index, count = self.plan.part
         if count == 1:
-            self._put(ROLLUP_SHARD, seq, 0, encode_rollups(seen, self.time_ns))
+            self._put(ROLLUP_SHARD, seq, 0, encode_rollups(seen, self.time_ns, self.ledger))
             return
         columns = rollup_columns(seen, np.flatnonzero(self.own))
         part = RollupPart(self.plan.run_id, seq, index, columns)
@@ -214,7 +216,7 @@ class Simulator:
         """One more part; whole roll-ups go out in order."""
         for seq, columns in self.rollup_parts.add(part):
             t_ns = self.epoch_ns + round(seq * self.rollup_ticks * self.step_s * 1e9)
-            body = encode_rollup_columns(self.plan.build.fleet, columns, t_ns)
+            body = encode_rollup_columns(self.plan.build.fleet, columns, t_ns, self.ledger)
             self._put(ROLLUP_SHARD, seq, 0, body, t_ns=t_ns)
         self.changed.set()
         self.to_send.set()

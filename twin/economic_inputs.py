@@ -22,6 +22,7 @@ class EconomicInputs(StrictModel):
     operations_pct_year: float = Field(ge=0, le=100, description="of the capital in orbit")
     availability_pct: float = Field(gt=0, le=100, description="accelerators in service")
     ground_operations_pct_year: float = Field(ge=0, le=100, description="of the building")
+    grid_co2e_g_per_kwh: float = Field(ge=0, le=2000, description="electricity of a ground site")
     radiator_kg_m2: float = Field(ge=0, le=100, description="mass of one m2 of panel")
 
 

@@ -13,9 +13,9 @@ import numpy as np
 from twin.environment import EnvironmentSettings
 from twin.errors import TwinError
 from twin.faults import FaultPlan
+from twin.rollup_fields import PART
 from twin.rollups import (
     LAYOUT,
-    PART,
     TENANT_FIELDS,
     TENANT_LAYOUT,
     channel_columns,

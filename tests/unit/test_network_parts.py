@@ -9,7 +9,8 @@ from services.runs import open_scenario
 from services.settings import load_settings
 from twin.environment import EnvironmentModel
 from twin.faults import plan_faults
-from twin.rollups import FIELDS, encode_rollups
+from twin.rollup_fields import FIELDS
+from twin.rollups import encode_rollups
 from twin.sensors import snapshot
 from twin.step import initial_state, step
 
