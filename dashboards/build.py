@@ -5,17 +5,36 @@ import json
 import sys
 from pathlib import Path
 
+from dashboards.compute import compute
+from dashboards.drills import drills
+from dashboards.economics import economics
 from dashboards.fleet_wall import fleet_wall
 from dashboards.grafana_json import dashboard_json
+from dashboards.network import network
 from dashboards.panels import DashboardSpec
+from dashboards.pipeline import pipeline
+from dashboards.power import power
+from dashboards.radiation import radiation
 from dashboards.satellite import satellite
+from dashboards.thermal import thermal
 
 GRAFANA_DIRECTORY = Path(__file__).parent / "grafana"
 
 
 def dashboards() -> tuple[DashboardSpec, ...]:
     """Every dashboard there is, the home page first."""
-    return (fleet_wall(), satellite())
+    return (
+        fleet_wall(),
+        satellite(),
+        power(),
+        thermal(),
+        radiation(),
+        compute(),
+        network(),
+        pipeline(),
+        economics(),
+        drills(),
+    )
 
 
 def rendered() -> dict[str, str]:

@@ -5,19 +5,22 @@ were read, see docs/decisions), so one file serves 9.3 to 13. Each panel carries
 and data source, and each threshold list begins with a null step.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from dashboards.grafana_options import CUSTOM, OPTIONS
 from dashboards.panels import (
+    AnnotationSpec,
     DashboardSpec,
     FieldStyle,
+    Organise,
     PanelSpec,
     QuerySpec,
     StateText,
     Step,
     VariableSpec,
 )
-from dashboards.style import BLUE
+from dashboards.style import BLUE, SERIES
 
 SCHEMA_VERSION = 37
 DATASOURCE_UID = "twin-influx"
@@ -29,7 +32,7 @@ Json = dict[str, Any]
 def dashboard_json(spec: DashboardSpec) -> Json:
     """The whole file of one dashboard; the same spec always gives the same bytes."""
     return {
-        "annotations": {"list": []},
+        "annotations": {"list": [_annotation(one) for one in spec.annotations]},
         "description": spec.description,
         "editable": False,
         "fiscalYearStartMonth": 0,
@@ -56,12 +59,12 @@ def panel_json(panel: PanelSpec, number: int) -> Json:
     """One panel; `number` is its id, unique in the dashboard."""
     if panel.kind == "row":
         return _row(panel, number)
-    return {
+    whole = {
         "datasource": DATASOURCE,
         "description": panel.description,
         "fieldConfig": {
             "defaults": _defaults(panel),
-            "overrides": [_override(style, panel) for style in panel.overrides],
+            "overrides": [_override(style, panel) for style in coloured(panel)],
         },
         "gridPos": _place(panel),
         "id": number,
@@ -70,6 +73,44 @@ def panel_json(panel: PanelSpec, number: int) -> Json:
         "targets": [_target(query) for query in panel.queries],
         "title": panel.title,
         "type": panel.kind,
+    }
+    if panel.time_from:
+        whole |= {"hideTimeOverride": False, "timeFrom": panel.time_from}
+    if panel.organise is not None:
+        whole["transformations"] = [organise_json(panel.organise)]
+    return whole
+
+
+def organise_json(organise: Organise) -> Json:
+    """Options of Grafana's `organize`; columns that are not named keep their place behind."""
+    return {
+        "id": "organize",
+        "options": {
+            "excludeByName": dict.fromkeys(organise.hidden, True),
+            "indexByName": {name: index for index, name in enumerate(organise.order)},
+            "renameByName": {},
+        },
+    }
+
+
+def _annotation(one: AnnotationSpec) -> Json:
+    return {
+        "datasource": DATASOURCE,
+        "enable": one.enabled,
+        "hide": False,
+        "iconColor": one.colour,
+        "name": one.name,
+        "target": {
+            "fromAnnotations": True,
+            "query": one.query.text,
+            "rawQuery": True,
+            "refId": one.query.ref_id,
+            "resultFormat": one.query.result,
+            "tagsColumn": one.tags_column,
+            "textColumn": one.text_column,
+            "timeEndColumn": "",
+            "titleColumn": "",
+        },
     }
 
 
@@ -156,32 +197,53 @@ def _mappings(states: tuple[StateText, ...]) -> list[Json]:
 def _defaults(panel: PanelSpec) -> Json:
     style = panel.style
     values: Json = {
-        "color": {"mode": _colour_mode(panel)},
+        "color": _colour(panel),
         "custom": CUSTOM[panel.kind](panel),
         "mappings": _mappings(style.states),
         "thresholds": _thresholds(style.steps),
         "unit": style.unit,
     }
+    if style.link:
+        values["links"] = [_link(style)]
     for key, value in (("decimals", style.decimals), ("min", style.low), ("max", style.high)):
         if value is not None:
             values[key] = value
     return values
 
 
-def _colour_mode(panel: PanelSpec) -> str:
-    return "palette-classic" if panel.kind == "timeseries" else "thresholds"
+def coloured(panel: PanelSpec) -> tuple[FieldStyle, ...]:
+    """Overrides, and for lines without one a colour of our own palette in the order of queries."""
+    if panel.kind != "timeseries":
+        return panel.overrides
+    named = {style.name: style for style in panel.overrides}
+    lines = [one for query in panel.queries if query.alias == "$col" for one in query.columns]
+    for number, name in enumerate(dict.fromkeys(lines)):
+        chosen = named.get(name, replace(panel.style, name=name, steps=(), limit_lines=False))
+        named[name] = chosen if chosen.colour else replace(chosen, colour=SERIES[number % 8])
+    return tuple(named.values())
+
+
+def _colour(panel: PanelSpec) -> Json:
+    """Lines that no override names are shades of one colour; other panels colour by value."""
+    if panel.kind in ("timeseries", "histogram"):
+        return {"fixedColor": BLUE, "mode": "shades"}
+    return {"mode": "thresholds"}
+
+
+def _link(style: FieldStyle) -> Json:
+    return {"targetBlank": False, "title": "Open", "url": style.link}
 
 
 def _override(style: FieldStyle, panel: PanelSpec) -> Json:
     rows: list[tuple[str, Any]] = [
         ("unit", style.unit),
-        ("thresholds", _thresholds(style.steps)),
+        ("thresholds", _thresholds(style.steps) if style.steps else None),
         ("mappings", _mappings(style.states)),
         ("decimals", style.decimals),
         ("min", style.low),
         ("max", style.high),
         ("color", {"fixedColor": style.colour, "mode": "fixed"} if style.colour else None),
-        ("links", [{"title": f"Open {style.name}", "url": style.link}] if style.link else None),
+        ("links", [_link(style)] if style.link else None),
         ("custom.hidden", True if style.hidden else None),
         ("custom.thresholdsStyle", {"mode": "dashed"} if style.limit_lines else None),
     ]

@@ -1,16 +1,22 @@
-"""The few shapes of InfluxQL that our panels use, written once.
+"""Queries of panels: a shape, what it promises, and how Grafana is to read the answer."""
 
-Every query filters on the fleet, because one store may hold several. Names reach a query only
-from the dictionary; values only as quoted dashboard variables.
-"""
+from collections.abc import Iterable, Mapping
 
-from collections.abc import Mapping
-
-from dashboards.panels import QuerySpec, VariableSpec
+from dashboards.panels import SERIES_LIMIT, QuerySpec, VariableSpec
+from dashboards.shapes import (
+    OF_FLEET,
+    Cell,
+    Newest,
+    OverTime,
+    Ranked,
+    Reduce,
+    Scope,
+    Shape,
+    Track,
+    columns,
+    influxql,
+)
 from twin.channels import BUS_MEASUREMENT, FLEET_MEASUREMENT, PLANE_MEASUREMENT
-
-OF_FLEET = "\"fleet\" = '${fleet:raw}'"
-OF_SATELLITE = f"{OF_FLEET} AND \"sat\" = '${{sat:raw}}'"
 
 FLEET_VARIABLE = VariableSpec(
     "fleet", "Fleet", f'SHOW TAG VALUES FROM "{FLEET_MEASUREMENT}" WITH KEY = "fleet"'
@@ -26,59 +32,64 @@ SATELLITE_VARIABLE = VariableSpec(
     f'SHOW TAG VALUES FROM "{BUS_MEASUREMENT}" WITH KEY = "sat" '
     f"WHERE {OF_FLEET} AND \"plane\" = '${{plane:raw}}'",
 )
+DRILL_DOWN = (FLEET_VARIABLE, PLANE_VARIABLE, SATELLITE_VARIABLE)
+"""The same three on every dashboard below the fleet wall, so that a choice is carried along."""
+
+
+def query(shape: Shape, ref_id: str = "A") -> QuerySpec:
+    """A shape as Grafana is given it: series over time, anything else as a table."""
+    if isinstance(shape, OverTime):
+        alias = f"$tag_{shape.by}" if shape.by else "$col"
+        text = influxql(shape)
+        return QuerySpec(
+            text, ref_id, "time_series", alias, columns(shape), shape.series_limit, shape
+        )
+    return QuerySpec(influxql(shape), ref_id, "table", "$col", columns(shape), 1, shape)
 
 
 def over_time(
     measurement: str,
-    columns: Mapping[str, str],
+    picked: Mapping[str, str],
     *,
-    where: str,
-    reduce: str = "mean",
-    by: str | None = None,
+    scope: Scope = "fleet",
+    reduce: Reduce = "mean",
+    by: str = "",
     ref_id: str = "A",
 ) -> QuerySpec:
-    """Fields in buckets of $__interval; `columns` maps the legend's label to the field.
+    """Fields in buckets of $__interval; `picked` maps the legend's label to the field.
 
     `by` splits into one series per value of that tag. It is never `sat`: ten thousand series
     in one panel answer nothing and take seconds.
     """
-    if by == "sat":
-        message = "a panel over time never splits by satellite; use a table or one satellite"
-        raise ValueError(message)
-    picked = ", ".join(f'{reduce}("{field}") AS "{label}"' for label, field in columns.items())
-    group = f', "{by}"' if by else ""
-    text = (
-        f'SELECT {picked} FROM "{measurement}" WHERE {where} AND $timeFilter '
-        f"GROUP BY time($__interval){group} fill(none)"
-    )
-    return QuerySpec(text, ref_id, "time_series", f"$tag_{by}" if by else "$col")
+    cells = [Cell(label, field, reduce) for label, field in picked.items()]
+    return of_cells(measurement, cells, scope=scope, by=by, ref_id=ref_id)
 
 
-def last_of_each_satellite(columns: Mapping[str, str], ref_id: str = "A") -> QuerySpec:
+def of_cells(
+    measurement: str,
+    cells: Iterable[Cell],
+    *,
+    scope: Scope = "fleet",
+    by: str = "",
+    where: tuple[tuple[str, str], ...] = (),
+    ref_id: str = "A",
+) -> QuerySpec:
+    """Cells over time, split by a tag into at most SERIES_LIMIT series where one is given."""
+    limit = SERIES_LIMIT if by else 1
+    return query(OverTime(measurement, tuple(cells), scope, by, where, limit), ref_id)
+
+
+def last_of_each_satellite(picked: Mapping[str, str], ref_id: str = "A") -> QuerySpec:
     """A flat table, one row per satellite: its newest value of each field, plane and name."""
-    inner = ", ".join(f'last("{field}") AS "{label}"' for label, field in columns.items())
-    outer = ", ".join(f'"{label}"' for label in columns)
-    text = (
-        f'SELECT "sat", "plane", {outer} FROM (SELECT {inner} FROM "{BUS_MEASUREMENT}" '
-        f'WHERE {OF_FLEET} AND $timeFilter GROUP BY "sat", "plane")'
-    )
-    return QuerySpec(text, ref_id, "table")
+    cells = tuple(Cell(label, field) for label, field in picked.items())
+    return query(Newest(BUS_MEASUREMENT, ("sat", "plane"), cells), ref_id)
 
 
 def worst(field: str, label: str, pick: str, count: int, ref_id: str = "A") -> QuerySpec:
     """The `count` satellites whose newest value is lowest (`bottom`) or highest (`top`)."""
-    text = (
-        f'SELECT {pick}("value", "sat", {count}) AS "{label}", "plane" FROM '
-        f'(SELECT last("{field}") AS "value" FROM "{BUS_MEASUREMENT}" '
-        f'WHERE {OF_FLEET} AND $timeFilter GROUP BY "sat", "plane")'
-    )
-    return QuerySpec(text, ref_id, "table")
+    return query(Ranked(field, label, "top" if pick == "top" else "bottom", count), ref_id)
 
 
 def track(latitude: str, longitude: str, ref_id: str = "A") -> QuerySpec:
     """Ground track of the chosen satellite, one raw point per report, in the order of time."""
-    text = (
-        f'SELECT "{latitude}" AS "lat", "{longitude}" AS "lon" FROM "{BUS_MEASUREMENT}" '
-        f"WHERE {OF_SATELLITE} AND $timeFilter ORDER BY time ASC LIMIT 2000"
-    )
-    return QuerySpec(text, ref_id, "table")
+    return query(Track(latitude, longitude), ref_id)

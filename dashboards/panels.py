@@ -9,11 +9,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-PanelKind = Literal["row", "stat", "timeseries", "state-timeline", "table", "geomap"]
+from dashboards.shapes import Shape
+
+PanelKind = Literal[
+    "row",
+    "stat",
+    "gauge",
+    "bargauge",
+    "timeseries",
+    "state-timeline",
+    "status-history",
+    "heatmap",
+    "histogram",
+    "table",
+    "geomap",
+]
 ResultFormat = Literal["time_series", "table"]
 
 GRID_COLUMNS = 24
 """Columns of Grafana's grid; a panel's x + width never passes it."""
+
+SERIES_LIMIT = 300
+"""Most series that any query may return, however large the fleet."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +79,19 @@ class FieldStyle:
 
 @dataclass(frozen=True)
 class QuerySpec:
-    """One InfluxQL query. `text` may use $timeFilter, $__interval and the variables."""
+    """One InfluxQL query. `text` may use $timeFilter, $__interval and the variables.
+
+    What it promises, and `dashboards.query_list` hands to whoever runs it: the columns of the
+    answer beside `time`, and the most series there can be.
+    """
 
     text: str
     ref_id: str = "A"
     result: ResultFormat = "time_series"
     alias: str = "$col"
+    columns: tuple[str, ...] = ()
+    series_limit: int = 1
+    shape: Shape | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +102,16 @@ class MapLayer:
     name: str
     ref_id: str
     colour_field: str | None = None
+    size_field: str | None = None
+    colour: str | None = None
+
+
+@dataclass(frozen=True)
+class Organise:
+    """Grafana's transformation of the same name: columns left out, and the order of the rest."""
+
+    hidden: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,7 +133,12 @@ class PanelSpec:
     stacked: bool = False
     sort_by: str | None = None
     sort_descending: bool = False
+    organise: Organise | None = None
+    bar_rows: bool = False
+    """A bar gauge with one bar per row of its table, not per series."""
     min_interval: str = "10s"
+    time_from: str = ""
+    """The newest stretch only, whatever the dashboard shows: for what is so now."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +148,18 @@ class VariableSpec:
     name: str
     label: str
     query: str
+
+
+@dataclass(frozen=True)
+class AnnotationSpec:
+    """Marks on every panel over time; texts come from columns of the answer."""
+
+    name: str
+    query: QuerySpec
+    colour: str
+    text_column: str
+    tags_column: str
+    enabled: bool = True
 
 
 @dataclass(frozen=True)
@@ -122,6 +173,7 @@ class DashboardSpec:
     variables: tuple[VariableSpec, ...]
     tags: tuple[str, ...] = ("orbital-twin",)
     links: tuple[str, ...] = ()
+    annotations: tuple[AnnotationSpec, ...] = ()
     time_from: str = "now-30m"
     refresh: str = "10s"
     file_name: str = field(default="")

@@ -9,14 +9,13 @@ from dataclasses import replace
 from itertools import groupby
 
 from dashboards.influxql import (
-    FLEET_VARIABLE,
-    OF_SATELLITE,
-    PLANE_VARIABLE,
-    SATELLITE_VARIABLE,
+    DRILL_DOWN,
+    of_cells,
     over_time,
     track,
 )
 from dashboards.panels import DashboardSpec, FieldStyle, Grid, MapLayer, PanelSpec, QuerySpec
+from dashboards.shapes import Cell, Reduce
 from dashboards.style import channel, description, has_limits, style
 from twin.channels import ACCEL_CHANNELS, ACCEL_MEASUREMENT, BUS_CHANNELS, BUS_MEASUREMENT, Channel
 
@@ -46,7 +45,7 @@ def _headline(name: str, index: int) -> PanelSpec:
         title=row.label,
         description=description(name),
         grid=Grid(index * 3, 0, 3, 4),
-        queries=(over_time(BUS_MEASUREMENT, {row.label: name}, where=OF_SATELLITE, reduce="last"),),
+        queries=(over_time(BUS_MEASUREMENT, {row.label: name}, scope="satellite", reduce="last"),),
         style=style(name),
         min_interval="1s",
     )
@@ -76,7 +75,7 @@ def _states(grid: Grid) -> PanelSpec:
         title="States",
         description=description(*(row.name for row in rows)),
         grid=grid,
-        queries=(over_time(BUS_MEASUREMENT, columns, where=OF_SATELLITE, reduce="last"),),
+        queries=(over_time(BUS_MEASUREMENT, columns, scope="satellite", reduce="last"),),
         style=FieldStyle("short"),
         overrides=tuple(style(row.name, row.label) for row in rows),
     )
@@ -114,14 +113,14 @@ def _title(rows: tuple[Channel, ...]) -> str:
 def _strip(rows: tuple[Channel, ...]) -> PanelSpec:
     columns = {row.label: row.name for row in rows}
     # A counter or an index must not be averaged into numbers that never were.
-    reduce = "mean" if rows[0].kind == "float" else "last"
+    reduce: Reduce = "mean" if rows[0].kind == "float" else "last"
     return PanelSpec(
         key=f"strip-{rows[0].name}",
         kind="timeseries",
         title=_title(rows),
         description=description(*(row.name for row in rows)),
         grid=UNPLACED,
-        queries=(over_time(BUS_MEASUREMENT, columns, where=OF_SATELLITE, reduce=reduce),),
+        queries=(over_time(BUS_MEASUREMENT, columns, scope="satellite", reduce=reduce),),
         style=style(rows[0].name, lines=len(rows) == 1),
         min_interval="1s",
     )
@@ -132,12 +131,8 @@ def _accel_strip(row: Channel) -> PanelSpec:
     names = dict.fromkeys(name for name in (row.dcgm_name, row.name) if name)
     queries: list[QuerySpec] = []
     for ref_id, name in zip("AB", names, strict=False):
-        text = (
-            f'SELECT max("{name}") AS "highest", min("{name}") AS "lowest" '
-            f'FROM "{ACCEL_MEASUREMENT}" WHERE {OF_SATELLITE} AND $timeFilter '
-            "GROUP BY time($__interval) fill(none)"
-        )
-        queries.append(QuerySpec(text, ref_id))
+        cells = (Cell("highest", name, "max"), Cell("lowest", name, "min"))
+        queries.append(of_cells(ACCEL_MEASUREMENT, cells, scope="satellite", ref_id=ref_id))
     return PanelSpec(
         key=f"accel-{row.name}",
         kind="timeseries",
@@ -199,7 +194,7 @@ def satellite() -> DashboardSpec:
         title="Satellite",
         description="Every channel of one satellite, as the telemetry dictionary describes it.",
         file_name="satellite.json",
-        variables=(FLEET_VARIABLE, PLANE_VARIABLE, SATELLITE_VARIABLE),
+        variables=DRILL_DOWN,
         links=("orbital-twin",),
         panels=(
             *(_headline(name, index) for index, name in enumerate(HEADLINES)),

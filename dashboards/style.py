@@ -13,6 +13,9 @@ AMBER = "#FF9830"
 MAGENTA = "#E0226E"
 GREY = "#8E8E8E"
 
+SERIES = (BLUE, "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#F0E442", "#D55E00", GREY)
+"""Lines of one panel in their order: hues of Okabe and Ito (2008)."""
+
 LEVEL_COLOURS = {"nominal": BLUE, "warning": AMBER, "critical": MAGENTA}
 
 UNITS = {

@@ -8,11 +8,11 @@ from servers import InfluxServer
 Series = dict[str, Any]
 
 
-def filled(text: str, variables: dict[str, str], time_filter: str) -> str:
+def filled(text: str, variables: dict[str, str], time_filter: str, every: str = "10s") -> str:
     """The query for one moment and one choice of variables; nothing of Grafana's is left."""
     for name, value in variables.items():
         text = text.replace(f"${{{name}:raw}}", value)
-    text = text.replace("$timeFilter", time_filter).replace("$__interval", "10s")
+    text = text.replace("$timeFilter", time_filter).replace("$__interval", every)
     assert "$" not in text, text
     return text
 

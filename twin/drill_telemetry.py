@@ -16,7 +16,8 @@ from twin.channels import (
     FLEET_MEASUREMENT,
     PLANE_MEASUREMENT,
 )
-from twin.rollups import FIELDS, LAYOUT, PART, linked_parts, plane_groups, rollup_table
+from twin.rollup_fields import FIELDS, PART
+from twin.rollups import LAYOUT, linked_parts, plane_groups, rollup_table
 from twin.sensors import Snapshot, bus_values, reported
 from twin.state import BoolArray, Fleet, FloatArray, IntArray
 

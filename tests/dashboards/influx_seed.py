@@ -1,12 +1,44 @@
-"""Line protocol made from the dictionary: what the services write, for as many reports as asked."""
+"""Line protocol of everything that dashboards ask for: a small store, or one of a whole fleet.
 
+Values are made from the dictionary, so that each satellite and each report differs; what the
+twin writes of itself (ledger, bins, roll-ups) has its fields from the twin's own lists.
+"""
+
+import re
+from collections.abc import Iterator
+
+from dashboards.build import dashboards
+from dashboards.query_list import listed
 from dashboards.rollups import ROLLUPS
 from twin.channels import ACCEL_CHANNELS, BUS_CHANNELS, Channel
+from twin.ledger import FIELDS as LEDGER_FIELDS
+from twin.rollup_bins import DISTRIBUTIONS
+from twin.rollups import TENANT_FIELDS
 
 FLEET = "flown-2026"
 SATELLITES = tuple((f"Plane{plane}", f"Sat{plane}_{sat}") for plane in (1, 2) for sat in (1, 2, 3))
+TENANTS = ("uni", "bank")
 REPORTS = 20
 STEP_NS = 10 * 10**9
+_INGEST = """
+store_up broker_up watermark_lag_seconds messages_total_dead_lettered inflight
+messages_total_duplicate dropped_total_spool_quota dropped_total_dlq_cap
+broker_dropped_total frames_stored_total values_stored_total e2e_latency_seconds_sum
+e2e_latency_seconds_count store_write_seconds_sum store_write_seconds_count queue_bytes
+spool_bytes seq_gap_total dlq_total_frame dlq_total_owner dlq_total_schema dlq_total_row
+store_errors_total_rejected store_errors_total_4xx store_errors_total_5xx
+store_errors_total_no_answer retries_total event_loop_lag_seconds reconnects_total
+asyncio_tasks
+"""
+_SIMULATE = """
+broker_up clock_lag_seconds inflight queue_bytes event_loop_lag_seconds reconnects_total
+asyncio_tasks
+"""
+OPS = {"ingest": _INGEST.split(), "simulate": _SIMULATE.split()}
+_DRILLS = """
+score detected_count missed_count false_count delay_p50_s delay_p95_s flaps_count recovery_s
+"""
+DRILL_FIELDS = _DRILLS.split()
 
 
 def _value(channel: Channel, salt: int) -> str:
@@ -17,6 +49,8 @@ def _value(channel: Channel, salt: int) -> str:
     low = -90.0 if channel.low is None else channel.low
     high = 90.0 if channel.high is None else min(channel.high, 1000.0)
     low = min(low, high - 1.0)
+    if channel.kind == "counter":
+        return f"{salt // 5}.0"
     return f"{low + (high - low) * ((salt * 37 + 11) % 100) / 100:.3f}"
 
 
@@ -25,21 +59,87 @@ def _row(measurement: str, tags: dict[str, str], fields: dict[str, str], time_ns
     return f"{head} {','.join(f'{key}={value}' for key, value in fields.items())} {time_ns}"
 
 
+def rollup_rows(planes: list[str], number: int, time_ns: int, sats_count: int) -> list[str]:
+    """What the services write beside satellites' rows, at one moment; `number` ascends."""
+    fleet = {"fleet": FLEET}
+    rollup = dict.fromkeys(ROLLUPS, f"{40 + number % 5}.0")
+    rows = [_row("fleet_state", fleet, rollup, time_ns)]
+    rows += [_row("plane_state", fleet | {"plane": plane}, rollup, time_ns) for plane in planes]
+    for one in DISTRIBUTIONS:
+        for index, edge in enumerate(one.edges):
+            tags = fleet | {"channel": one.channel, "le": f"{edge:g}"}
+            count = sats_count // len(one.edges) + (index == number % len(one.edges))
+            rows.append(_row("fleet_hist", tags, {"sats_count": f"{count}.0"}, time_ns))
+    for salt, tenant in enumerate(TENANTS):
+        used = dict.fromkeys(TENANT_FIELDS, f"{number + 7 * salt}.5")
+        rows.append(_row("tenant_state", fleet | {"tenant": tenant}, used, time_ns))
+    ledger = dict.fromkeys(LEDGER_FIELDS, f"{number}.25")
+    rows.append(_row("economics", fleet, ledger, time_ns))
+    for service, names in OPS.items():
+        tags = {"service": service, "instance": "1"}
+        rows.append(_row("ops", tags, dict.fromkeys(names, f"{number + 1}.0"), time_ns))
+    return rows
+
+
+def happenings(time_ns: int) -> list[str]:
+    """A command, a drill and an alert, as the services store them."""
+    fleet = {"fleet": FLEET}
+    command = fleet | {"kind": "command_done", "target": "all"}
+    drill = fleet | {"drill": "pump-failure"}
+    alert = fleet | {"rule": "battery_low", "state": "alerting", "severity": "critical"}
+    return [
+        _row("events", command, {"satellites": "6.0"}, time_ns),
+        _row("drills", drill, dict.fromkeys(DRILL_FIELDS, "95.0"), time_ns),
+        _row("alerts", alert, {"value": "21.5"}, time_ns),
+    ]
+
+
 def lines(stop_ns: int) -> str:
     """REPORTS reports of every satellite, accelerator, plane and the fleet, up to `stop_ns`."""
-    rows: list[str] = []
-    rollup = dict.fromkeys(ROLLUPS, "42.0")
+    rows: list[str] = happenings(stop_ns)
+    planes = sorted({plane for plane, _ in SATELLITES})
     for report in range(REPORTS):
         time_ns = stop_ns - report * STEP_NS
-        rows.append(_row("fleet_state", {"fleet": FLEET}, rollup, time_ns))
-        for plane in sorted({plane for plane, _ in SATELLITES}):
-            rows.append(_row("plane_state", {"fleet": FLEET, "plane": plane}, rollup, time_ns))
+        rows += rollup_rows(planes, REPORTS - report, time_ns, len(SATELLITES))
         for number, (plane, sat) in enumerate(SATELLITES):
             tags = {"fleet": FLEET, "plane": plane, "sat": sat}
-            salt = report * 7 + number
+            salt = (REPORTS - report) * 7 + number
             bus = {row.name: _value(row, salt) for row in BUS_CHANNELS}
             rows.append(_row("sat_state", tags, bus, time_ns))
             for vendor in ("nvidia", "google"):
                 cells = {row.field_name(vendor): _value(row, salt) for row in ACCEL_CHANNELS}
                 rows.append(_row("accel_state", tags | {"accel": vendor}, cells, time_ns))
     return "\n".join(rows) + "\n"
+
+
+def asked_channels() -> list[Channel]:
+    """Channels of the bus that some query reads of every satellite; the others cost it nothing."""
+    whole = [one for one in listed(dashboards()) if "${sat:raw}" not in one.query.text]
+    names = {name for one in whole for name in re.findall(r'"(\w+)"', one.query.text)}
+    return [row for row in BUS_CHANNELS if row.name in names]
+
+
+def bulk(satellites: list[tuple[str, str]], times_ns: list[int]) -> Iterator[str]:
+    """The whole fleet's rows at some moments, ascending, a body of line protocol for each.
+
+    Only the channels that a query may read of all satellites, and one accelerator each: a store
+    that has the other fields too is not slower for these queries, because it keeps fields apart.
+    """
+    channels = asked_channels()
+    accelerators = [row for row in ACCEL_CHANNELS if row.kind != "float"]
+    heads = [f"sat_state,fleet={FLEET},plane={plane},sat={sat} " for plane, sat in satellites]
+    accel = [f"accel_state,accel=0,fleet={FLEET},plane={p},sat={s} " for p, s in satellites]
+    variants = 97
+    planes = sorted({plane for plane, _ in satellites})
+    for number, time_ns in enumerate(times_ns):
+        salts = [number * 7 + one for one in range(variants)]
+        bus = [",".join(f"{c.name}={_value(c, s)}" for c in channels) for s in salts]
+        dcgm = [
+            ",".join(f"{c.field_name('nvidia')}={_value(c, s)}" for c in accelerators)
+            for s in salts
+        ]
+        stamp = f" {time_ns}"
+        rows = [head + bus[index % variants] + stamp for index, head in enumerate(heads)]
+        rows += [head + dcgm[index % variants] + stamp for index, head in enumerate(accel)]
+        rows += rollup_rows(planes, number, time_ns, len(satellites))
+        yield "\n".join(rows) + "\n"

@@ -5,30 +5,25 @@ It does not prove that Grafana draws the answer.
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
+import query_report
 from influx_seed import FLEET, REPORTS, SATELLITES, STEP_NS, lines
 from influxql import Series, empty_columns, filled, series, time_filters
 from servers import InfluxServer, influxd_server
 
 from dashboards.build import dashboards
-from dashboards.fleet_wall import ROWS_IN_TABLE
 from dashboards.panels import QuerySpec
+from dashboards.parts import ROWS_IN_TABLE
+from dashboards.query_list import broken_promises, listed
 
 DATABASE = "telemetry"
 PLANE, SAT = SATELLITES[0]
 VARIABLES = {"fleet": FLEET, "plane": PLANE, "sat": SAT}
 SPAN_S = (REPORTS + 6) * STEP_NS // 10**9
-CASES = [
-    pytest.param(query, id=f"{board.uid}-{key}-{query.ref_id}")
-    for board in dashboards()
-    for key, query in board.queries()
-]
-DROP_DOWNS = [
-    pytest.param(variable.query, id=f"{board.uid}-{variable.name}")
-    for board in dashboards()
-    for variable in board.variables
-]
+LISTED = list(listed(dashboards()))
+CASES = {one.query.text: one for one in reversed(LISTED)}.values()
 
 
 @pytest.fixture(scope="module")
@@ -53,21 +48,46 @@ def query_of(board_index: int, key: str) -> QuerySpec:
 
 
 @pytest.mark.parametrize("form", ["browser", "server"])
-@pytest.mark.parametrize("query", CASES)
-def test_query_answers_with_a_value_in_every_column(
-    store: InfluxServer, windows: dict[str, str], query: QuerySpec, form: str
+def test_every_query_keeps_its_promises(
+    store: InfluxServer, windows: dict[str, str], form: str
 ) -> None:
-    answer = ask(store, query, windows[form])
-    assert answer, f"no rows: {query.text}"
-    assert empty_columns(answer) == []
+    """Columns as declared, at least one row, no empty column, no more series than declared."""
+    broken = {
+        one.key: found
+        for one in CASES
+        if (found := broken_promises(one.query, ask(store, one.query, windows[form])))
+    }
+    assert broken == {}
+    assert len(CASES) > 150
 
 
-@pytest.mark.parametrize("query", DROP_DOWNS)
-def test_drop_down_offers_a_choice(store: InfluxServer, query: str) -> None:
-    (answer,) = series(store, DATABASE, filled(query, VARIABLES, ""))
-    found = [row[1] for row in answer["values"]]
-    assert set(found) <= {FLEET, *(name for pair in SATELLITES for name in pair)}
-    assert len(set(found)) == len(found)
+def test_keys_of_queries_are_unique() -> None:
+    assert len({one.key for one in LISTED}) == len(LISTED)
+
+
+def test_a_broken_promise_is_seen(store: InfluxServer, windows: dict[str, str]) -> None:
+    """Another column, an empty one, none at all, too many series: each is told."""
+    good = query_of(0, "power")
+    answer = ask(store, good, windows["server"])
+    assert broken_promises(good, answer) == []
+    assert broken_promises(replace(good, columns=("Other",)), answer)
+    assert broken_promises(replace(good, series_limit=0), answer) == ["1 series, at most 0"]
+    assert broken_promises(good, []) == ["no rows"]
+    empty = [one | {"values": [[row[0], None, None, None] for row in one["values"]]}
+             for one in answer]  # fmt: skip
+    assert len(broken_promises(good, empty)) == 3
+
+
+def test_report_of_a_small_fleet_measures_every_query() -> None:
+    stop_ns = time.time_ns() // STEP_NS * STEP_NS
+    with influxd_server(DATABASE) as server:
+        assert query_report.fill(server, 6, 0.1, stop_ns) > 0
+        one = next(one for one in LISTED if one.name == "positions/A")
+        variables = {"fleet": FLEET, "plane": "Plane000", "sat": "Sat_00000"}
+        found = query_report.measure(server, one, variables, stop_ns)
+    assert (found.broken, found.series) == ([], 1)
+    assert found.rows == 6 + len(SATELLITES)
+    assert found.size_bytes > 0
 
 
 def test_positions_are_one_flat_table_with_a_row_for_each_satellite(

@@ -8,7 +8,7 @@ from dashboards.build import dashboards
 from twin.alert_conditions import OPS_MEASUREMENT, Comparison
 from twin.alerts import RULES, Condition, Reading, Rule, Threshold, last, limit_of, rule_by_name
 from twin.channels import BUS_CHANNELS, BUS_MEASUREMENT, FLEET_MEASUREMENT, PLANE_MEASUREMENT
-from twin.rollups import FIELDS
+from twin.rollup_fields import FIELDS
 
 WATCH_FIELDS = {"age_s", "late_s"}
 
