@@ -66,8 +66,8 @@ sbom: $(DEV) ## List every installed package with its licence in build/sbom.json
 	@mkdir -p build
 	$(BIN)/cyclonedx-py environment --no-validate --output-reproducible --pyproject pyproject.toml --output-file build/sbom.json $(BIN)/python
 
-debian: ## Install Debian's mosquitto, influxdb and chromium for the tests, where that is possible
-	@scripts/install_debian.sh mosquitto mosquitto-clients influxdb chromium
+debian: ## Install the Debian servers and tools of the tests, where that is possible
+	@scripts/install_debian.sh mosquitto mosquitto-clients influxdb chromium prometheus-alertmanager
 
 clean: ## Remove the environment and what runs have left
 	rm -rf $(VENV) var build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

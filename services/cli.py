@@ -16,7 +16,7 @@ from services.export_commands import export_app
 from services.gap_commands import gaps_app
 from services.life_commands import life_app
 from services.pipeline_commands import config_app, dlq_app, drain_app
-from services.provision_commands import provision_app
+from services.provision_commands import notifications_app, provision_app
 from services.run_commands import run_app
 from services.sky_commands import sky_app
 from twin.errors import TwinError
@@ -48,6 +48,7 @@ for commands in (
     life_app,
     export_app,
     drain_app,
+    notifications_app,
 ):
     app.add_typer(commands)
 app.add_typer(bench_app, name="bench", help="Measure the physics and the pipeline.")
