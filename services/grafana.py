@@ -154,6 +154,8 @@ def _client(settings: GrafanaSettings) -> tuple[Any, _Errors]:
     url = settings.grafana_url if settings.grafana_url.endswith("/") else f"{settings.grafana_url}/"
     api = GrafanaApi.from_url(url, credential=login, timeout=settings.grafana_timeout_s)
     api.client.s.trust_env = False  # neither a proxy nor a .netrc of the machine
+    if settings.grafana_domain:
+        api.client.s.headers["Host"] = settings.grafana_domain
     return api.client, _Errors(
         GrafanaException, (ValueError,), (requests.exceptions.RequestException, OSError)
     )

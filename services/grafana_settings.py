@@ -22,6 +22,9 @@ class GrafanaSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TWIN_", extra="ignore", frozen=True)
 
     grafana_url: str = Field("http://127.0.0.1:3000", description="http(s)://host:port of Grafana")
+    grafana_domain: str | None = Field(
+        None, description="name that Grafana enforces (GF_SERVER_DOMAIN), if not the address's"
+    )
     grafana_token: SecretStr | None = Field(
         None, description="token of a service account with role Admin"
     )

@@ -16,12 +16,13 @@ from deployment import COMPOSE_FILE, LOCK_FILE, ROOT, compose, environment, scri
 
 from dashboards.build import rendered
 from dashboards.grafana_json import DATASOURCE
+from services.grafana_settings import GrafanaSettings
 from services.settings import Settings
 
 make_secrets = script("make_secrets")
 Json = dict[str, Any]
-ONE_SHOT = {"setup"}
-OURS = {"setup", "simulate", "ingest", "console"}
+ONE_SHOT = {"setup", "provision"}
+OURS = {"setup", "simulate", "ingest", "console", "provision", "notify"}
 PUBLISHED = {"console": "8080", "grafana": "3000"}
 SECRET_NAME = re.compile(r"PASSWORD|TOKEN|SECRET|APIKEY|API_KEY|CREDENTIAL")
 MEMORY = re.compile(r"^\d+[mg]$")
@@ -155,7 +156,7 @@ def test_users_are_those_of_the_images() -> None:
 def test_only_the_console_and_grafana_have_ports_and_only_they_leave_the_inner_networks() -> None:
     services, networks = compose()["services"], compose()["networks"]
     inner = {name for name, row in networks.items() if row and row.get("internal")}
-    assert inner == {"bus", "store"}
+    assert inner == {"bus", "store", "alerts"}
     for name, service in services.items():
         ports = {port.rsplit(":", 1)[1] for port in service.get("ports", [])}
         assert ports == ({PUBLISHED[name]} if name in PUBLISHED else set())
@@ -181,6 +182,7 @@ def test_each_secret_is_made_by_make_secrets_and_goes_only_where_it_is_needed() 
             holders.setdefault(secret, set()).add(name)
     assert holders.keys() == files.keys()
     assert holders["influx_admin_token"] == {"influxdb", "setup"}
+    assert holders["grafana_admin_password"] == {"grafana", "provision"}
     for name in ("simulate", "ingest", "console"):
         assert holders[f"mqtt_{name}_password"] == {name}
     assert holders["mqtt_ca"] == {"mosquitto", "simulate", "ingest", "console"}
@@ -224,7 +226,8 @@ def test_the_tokens_can_be_written_by_setup_only() -> None:
 
 @pytest.mark.parametrize("name", sorted(OURS))
 def test_every_variable_of_our_services_is_a_setting(name: str) -> None:
-    known = {f"TWIN_{key.upper()}" for key in Settings.model_fields}
+    fields = [*Settings.model_fields, *GrafanaSettings.model_fields]
+    known = {f"TWIN_{key.upper()}" for key in fields}
     given = environment(compose()["services"][name])
     assert given.keys() <= known
     assert {"TWIN_MQTT_URL", "TWIN_INFLUX_URL", "TWIN_SCENARIO"} <= given.keys()

@@ -4,6 +4,7 @@
 request by request, whether the connection breaks before or after the work was done.
 """
 
+import base64
 import json
 import re
 import threading
@@ -32,6 +33,8 @@ class FakeGrafana:
     requests: list[tuple[str, str]] = field(default_factory=list)
     trouble: Trouble = lambda _method, _path: ""
     query: Callable[[Json], Reply] | None = None
+    domain: str = ""
+    """GF_SERVER_DOMAIN with GF_SERVER_ENFORCE_DOMAIN: who names another is sent to it."""
 
     @property
     def writes(self) -> list[tuple[str, str]]:
@@ -40,6 +43,11 @@ class FakeGrafana:
 
     def role(self, header: str) -> str:
         """Whose token it is; Admin is the one we are given."""
+        if header.startswith("Basic "):
+            user, _, password = (
+                base64.b64decode(header.removeprefix("Basic ")).decode().partition(":")
+            )
+            return "Admin" if (user, password) == ("operator", ADMIN) else ""
         token = header.removeprefix("Bearer ")
         if token == ADMIN:
             return "Admin"
@@ -370,6 +378,13 @@ def _handler(grafana: FakeGrafana) -> type[BaseHTTPRequestHandler]:
                 return
             if fate.isdigit():
                 self.reply(int(fate), {"message": "trouble"})
+                return
+            name = self.headers.get("Host", "").split(":")[0]
+            if grafana.domain and name != grafana.domain:
+                self.send_response(301)
+                self.send_header("Location", f"http://{grafana.domain}:1/")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
                 return
             query = {key: values[0] for key, values in parse_qs(parts.query).items()}
             try:

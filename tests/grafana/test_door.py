@@ -94,6 +94,17 @@ def test_doctor_finds_what_is_amiss() -> None:
             assert not list(examine(viewer))[-1].is_well
 
 
+def test_a_grafana_that_enforces_its_name_is_called_by_it() -> None:
+    """As in docker-compose.yml: the address is a container's, the name is the loopback's."""
+    with fake_grafana() as server:
+        server.domain = "localhost"
+        with Grafana(settings_of(server), QUICK) as door, pytest.raises(GrafanaBusyError):
+            door.get("/org")
+        named = settings_of(server).model_copy(update={"grafana_domain": "localhost"})
+        with Grafana(named, QUICK) as door:
+            assert door.get("/org")["id"] == 1
+
+
 def test_settings_refuse_what_cannot_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, value in (
         ("TWIN_GRAFANA_URL", "grafana:3000"),
