@@ -6,9 +6,9 @@ import importlib.metadata
 from pathlib import Path
 
 import pytest
-from bench import QUICK, settings_of
 from deployment import ROOT
 from fake import V9, V13, fake_grafana
+from provisioned import QUICK, settings_of
 
 from services.grafana import Grafana, GrafanaBusyError, GrafanaRefusedError, Patience
 from services.grafana_settings import load_grafana_settings

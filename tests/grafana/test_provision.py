@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench import (
+from fake import V9, V13, FakeGrafana, fake_grafana
+from fake_state import Profile
+from provisioned import (
     NO_PATIENCE,
     STORE_TOKEN,
     drift,
@@ -19,8 +21,6 @@ from bench import (
     theirs,
     user_rule,
 )
-from fake import V9, V13, FakeGrafana, fake_grafana
-from fake_state import Profile
 
 from dashboards.grafana_rules import FOLDER_UID
 from services.grafana import GrafanaBusyError, GrafanaRefusedError
