@@ -8,7 +8,7 @@ FOLDER = "checkpoints"
 
 def forget_checkpoints(state_dir: Path) -> None:
     """A new run starts at its epoch."""
-    for pattern in ("*.ckpt", "*.commands"):
+    for pattern in ("*.ckpt", "*.commands", "*.rollups"):
         for path in (state_dir / FOLDER).glob(pattern):
             path.unlink(missing_ok=True)
 

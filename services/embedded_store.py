@@ -22,6 +22,7 @@ from services.health import Health
 from services.http_site import Site, asks_for, welcome
 from services.line_protocol import LineProtocolError, read_rows
 from services.metrics import Metrics
+from services.retention import is_minute
 from services.service_metrics import watch_store
 from services.settings import Settings
 from services.telemetry import observed
@@ -138,14 +139,16 @@ class Database:
         cursor = self._connection.cursor()
         return read_rows_of(cursor, known, measurement, [fleet, start_ns, stop_ns], field)
 
-    def prune(self, retention_s: float) -> None:
-        """Delete rows that were stored longer ago than `retention_s`.
+    def prune(self, retention_s: float, minutes_retention_s: float) -> None:
+        """Delete rows that were stored longer ago than that; roll-ups over a minute have their own.
 
         By the wall clock of the write, not by the rows' own time: runs of the past and of the
         present share the file, and simulated time may be any.
         """
-        before_s = int(self._now_s() - retention_s)
+        now_s = self._now_s()
         for measurement, columns in self._columns.items():
+            kept_s = minutes_retention_s if is_minute(measurement) else retention_s
+            before_s = int(now_s - kept_s)
             if STORED_AT in columns:
                 self._connection.execute(
                     f"DELETE FROM {_name(measurement)} WHERE {STORED_AT} < ?", [before_s]
@@ -178,10 +181,16 @@ def _aggregate(channel: str, known: bool) -> str:
 class StoreServer:
     """HTTP in front of the database. Loopback only; `token` is asked of everybody if given."""
 
-    def __init__(self, database: Database, retention_h: float, token: str = "") -> None:
+    def __init__(
+        self,
+        database: Database,
+        retention_h: float,
+        token: str = "",
+        minutes_retention_h: float = 2160.0,
+    ) -> None:
         self._token = token
         self._database = database
-        self._retention_s = retention_h * 3600.0
+        self._retention_s = retention_h * 3600.0, minutes_retention_h * 3600.0
         self._writer = ThreadPoolExecutor(1, "store-write")
         self._reader = ThreadPoolExecutor(1, "store-read")
         self.rows_count = 0
@@ -269,7 +278,7 @@ class StoreServer:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(PRUNE_EVERY_S)
-            await loop.run_in_executor(self._writer, self._database.prune, self._retention_s)
+            await loop.run_in_executor(self._writer, self._database.prune, *self._retention_s)
 
     def close(self) -> None:
         """Let the writer finish, then close the file."""
@@ -281,7 +290,8 @@ class StoreServer:
 async def run_store(settings: Settings, host: str, port: int, path: Path | None) -> None:
     """Serve until cancelled."""
     token = settings.store_token.get_secret_value() if settings.store_token else ""
-    server = StoreServer(Database(path), settings.store_retention_h, token)
+    kept_h = settings.store_retention_h, settings.store_retention_1m_h
+    server = StoreServer(Database(path), kept_h[0], token, kept_h[1])
     runner = web.AppRunner(server.application(), access_log=None)
     await runner.setup()
     try:

@@ -15,6 +15,7 @@ from twin.channels import (
     ACCEL_MEASUREMENT,
     BUS_CHANNELS,
     BUS_MEASUREMENT,
+    SAT_MINUTE_MEASUREMENT,
     Channel,
     by_name,
 )
@@ -117,8 +118,9 @@ def documents_of(body: bytes, wanted: frozenset[str], run: str) -> dict[str, byt
         measurement, *pairs = head.split(",")
         tags = dict(pair.split("=") for pair in pairs)
         satellite = tags.get("sat")
-        if satellite is None or satellite not in wanted:
+        if satellite not in wanted or measurement == SAT_MINUTE_MEASUREMENT:
             continue
+        assert satellite is not None
         values = {
             name: int(cell[:-1]) if cell.endswith("i") else float(cell)
             for name, cell in (pair.split("=") for pair in cells.split(","))

@@ -45,6 +45,9 @@ class Settings(BaseSettings):
         "auto", description="write call; auto asks the server for its version"
     )
     influx_database: str = Field("telemetry", description="database (1.x, 3.x) or bucket (2.x)")
+    influx_database_1m: str = Field(
+        "telemetry_1m", description="the same, of roll-ups over a minute, which are kept longer"
+    )
     influx_org: str = Field("twin", description="organisation (2.x)")
     influx_username: str | None = Field(None, description="log-in at a 1.x server")
     influx_password: SecretStr | None = Field(None, description="its password")
@@ -80,6 +83,9 @@ class Settings(BaseSettings):
     store_token: SecretStr | None = Field(None, description="asked by the embedded store")
     store_token_file: Path | None = Field(None, description="file with the token")
     store_retention_h: float = Field(24.0, gt=0, description="embedded store, since the write")
+    store_retention_1m_h: float = Field(
+        2160.0, gt=0, description="the same, of roll-ups over a minute: 90 days"
+    )
 
     scenario: str = Field("flown-2026", description="file or name of a shipped scenario")
     owners_file: Path | None = Field(
@@ -153,6 +159,11 @@ class Settings(BaseSettings):
             if value is not None:
                 _refuse_weak(name, value.get_secret_value())
         return self
+
+    @property
+    def influx_databases(self) -> tuple[str, str]:
+        """Databases or buckets of reports, and of roll-ups over a minute."""
+        return self.influx_database, self.influx_database_1m
 
     @property
     def mqtt(self) -> SplitResult:

@@ -45,6 +45,7 @@ async def run_simulate(
     control.listen()
     simulator = Simulator(plan, clock=world.clock)
     path = checkpoint_path(settings.state_dir, plan)
+    simulator.rollups.keep_in(path.with_suffix(".rollups"))
     resume_from(path, simulator)
     simulator.follow(CommandLog(path.with_suffix(".commands"), plan.run_id))
     name = f"simulate{plan.part_name}"

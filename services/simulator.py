@@ -12,29 +12,24 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from services.command_log import CommandLog
+from services.fleet_rollups import FleetRollups
 from services.last_known import LastKnown
 from services.mqtt import Message
 from services.orders import Orders
 from services.outgoing import Outgoing
 from services.pace import SYSTEM_CLOCK, Clock, Pace
 from services.plan import Counts, Plan, share_of
-from services.rollup_parts import Assembler, PartError, RollupPart, read_part
+from services.rollup_parts import PartError, RollupPart, read_part
 from services.simulator_state import state_of, status_of, take_up
 from services.topics import Topics, parse
 from services.watermark import Outbox, read_mark
 from twin.checkpoint import Checkpoint
 from twin.faults import FaultPlan, plan_faults
 from twin.frames import rows_count
-from twin.ledger import Ledger, fleet_rates
+from twin.minutes import MinuteRows, SatelliteMinutes
 from twin.playback import Recorders
 from twin.reports import Shard, encode_reports, encoder_for, reporting
-from twin.rollups import (
-    ROLLUP_SHARD,
-    column_shapes,
-    encode_rollup_columns,
-    encode_rollups,
-    rollup_columns,
-)
+from twin.rollups import ROLLUP_SHARD, column_shapes
 from twin.sensors import Snapshot, snapshot
 from twin.step import initial_state, step
 from twin.surroundings import surroundings
@@ -42,7 +37,6 @@ from twin.upsets import accelerator_rows
 
 LOG = logging.getLogger(__name__)
 OUTBOX_BYTES = 256 * 1024 * 1024
-ROLLUP_EVERY_S = 10.0
 
 
 @dataclass
@@ -58,7 +52,6 @@ class Simulator:
 
     def __post_init__(self) -> None:
         self.seed = self.plan.scenario.seed
-        self.ledger = Ledger(fleet_rates(self.plan.build.fleet), self.epoch_ns)
         self.step_s = self.plan.scenario.step_s
         self._take_part()
         self.model = surroundings(
@@ -77,7 +70,8 @@ class Simulator:
         self.recorders = Recorders(self.plan.build.fleet.count) if playback else None
         self.topics = Topics(self.fleet.name)
         self.outgoing = Outgoing(self.plan, self.outbox)
-        self.rollup_parts = Assembler(self.plan.part[1])
+        self.rollups = FleetRollups(self.plan, self.own, self.epoch_ns)
+        self.minutes = SatelliteMinutes(self.fleet)
         self.tick = 0
         self.pace = Pace(self.plan.rate, self.clock.unix_s(), self.clock)
         self.changed = asyncio.Event()
@@ -185,9 +179,11 @@ class Simulator:
         )
         due = [reporting(shard, seen) for shard in self.shards if shard.is_due(self.tick)]
         due = [shard for shard in due if shard.rows.size]
-        bodies = encode_reports(due, seen, self.time_ns, self.encode_rows)
-        for shard, body in zip(due, bodies, strict=True):
-            self._send_report(shard, body)
+        self.minutes.begin(self.time_ns)
+        finished = [self.minutes.finished(shard, self.encode_rows) for shard in due]
+        bodies = encode_reports(due, seen, self.time_ns, self.encode_rows, self.minutes.note)
+        for shard, body, minutes in zip(due, bodies, finished, strict=True):
+            self._send_report(shard, body, minutes)
         if self.tick % self.rollup_ticks == 0:
             self._roll_up(seen, self.tick // self.rollup_ticks)
         self._note_changed_states()
@@ -197,45 +193,41 @@ class Simulator:
     @property
     def rollup_ticks(self) -> int:
         """Ticks from one roll-up to the next."""
-        return max(1, round(ROLLUP_EVERY_S / self.step_s))
+        return self.rollups.ticks
 
     def _roll_up(self, seen: Snapshot, seq: int) -> None:
         """The roll-up of the whole fleet, or what this process gives to it."""
-        index, count = self.plan.part
-        if count == 1:
-            self._put(ROLLUP_SHARD, seq, 0, encode_rollups(seen, self.time_ns, self.ledger))
-            return
-        columns = rollup_columns(seen, np.flatnonzero(self.own))
-        part = RollupPart(self.plan.run_id, seq, index, columns)
-        if index == 0:
-            self._combine(part)
+        made = self.rollups.make(seen, seq)
+        if isinstance(made, bytes):
+            self._put(ROLLUP_SHARD, seq, 0, made)
+        elif made.index == 0:
+            self._combine(made)
         else:
-            self.outgoing.add_part(part)
+            self.outgoing.add_part(made)
 
     def _combine(self, part: RollupPart) -> None:
         """One more part; whole roll-ups go out in order."""
-        for seq, columns in self.rollup_parts.add(part):
-            t_ns = self.epoch_ns + round(seq * self.rollup_ticks * self.step_s * 1e9)
-            body = encode_rollup_columns(self.plan.build.fleet, columns, t_ns, self.ledger)
-            self._put(ROLLUP_SHARD, seq, 0, body, t_ns=t_ns)
+        for seq, columns in self.rollups.parts.add(part):
+            body = self.rollups.encoded(columns, seq)
+            self._put(ROLLUP_SHARD, seq, 0, body, t_ns=self.rollups.time_ns(seq))
         self.changed.set()
         self.to_send.set()
 
     @property
     def owes(self) -> tuple[int, int]:
         """Bytes not known to be stored, and roll-ups that wait for other processes' parts."""
-        return self.outbox.bytes_count, self.rollup_parts.waiting_count
+        return self.outbox.bytes_count, self.rollups.parts.waiting_count
 
-    def _send_report(self, shard: Shard, body: bytes) -> None:
+    def _send_report(self, shard: Shard, body: bytes, minutes: MinuteRows | None) -> None:
         """One shard's batch; with playback, less what waits on board and plus what waited."""
         seq = shard.seq(self.tick)
         if self.recorders is None:
-            self._put(shard.name, seq, len(shard.rows), body)
+            self._put(shard.name, seq, len(shard.rows), body + (minutes.body if minutes else b""))
             self.on_report(body)
             return
         contact = self.state.ground_station_index >= 0
         accel_count = self.fleet.params.accel_count
-        sent = self.recorders.transmit(shard, seq, body, contact, accel_count)
+        sent = self.recorders.transmit(shard, seq, body, contact, accel_count, minutes)
         self._put(shard.name, seq, sent.frames, sent.body, sent.late)
         self.on_report(sent.body)
 
@@ -283,7 +275,7 @@ class Simulator:
             return
         self.counts.frames_stored += self.outbox.release(shard, mark.seq)
         if shard == ROLLUP_SHARD:
-            self.rollup_parts.settle(mark.seq)
+            self.rollups.settle(mark.seq)
         self.changed.set()
         if self.outbox.waits(shard):
             self.to_send.set()

@@ -18,13 +18,13 @@ def state_of(simulator: "Simulator") -> Checkpoint | None:
     None before the first tick, and while a roll-up that lacks a part is in no outbox yet.
     """
     last = (simulator.tick - 1) // simulator.rollup_ticks
-    if not simulator.tick or simulator.rollup_parts.owes_until(last):
+    if not simulator.tick or simulator.rollups.parts.owes_until(last):
         return None
     run, fleet, recorders = simulator.plan.run_id, simulator.fleet, simulator.recorders
     held = () if recorders is None else recorders.saved(fleet.count)
-    extra = {"lost_frac": simulator.lost.astype(np.float64)}
-    notes = notes_of(simulator.orders.obeyed)
-    return checkpoint_of(run, simulator.tick - 1, fleet, simulator.state, extra, held, notes)
+    extra = {"lost_frac": simulator.lost.astype(np.float64)} | simulator.minutes.saved()
+    notes, whole = notes_of(simulator.orders.obeyed), simulator.rollups.minutes.saved()
+    return checkpoint_of(run, simulator.tick - 1, fleet, simulator.state, extra, held, notes, whole)
 
 
 def take_up(simulator: "Simulator", checkpoint: Checkpoint) -> None:
@@ -33,8 +33,10 @@ def take_up(simulator: "Simulator", checkpoint: Checkpoint) -> None:
     run = simulator.plan.run_id
     if found.run_id != run:
         raise CheckpointError(f"checkpoint of run {found.run_id}, this is {run}")
+    simulator.minutes.restore(found.extra)
+    simulator.rollups.minutes.restore(found.whole)
     simulator.state, simulator.tick = found.state, found.tick + 1
-    simulator.rollup_parts.settle((simulator.tick - 1) // simulator.rollup_ticks)
+    simulator.rollups.parts.settle((simulator.tick - 1) // simulator.rollup_ticks)
     simulator.counts.ticks = simulator.tick
     if simulator.recorders is not None:
         simulator.recorders.restore(found.held)

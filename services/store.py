@@ -3,7 +3,8 @@
 The portable pair on every InfluxDB is line protocol in and InfluxQL out (`/query?db=`). Rows
 go in through `influxdb-client` where the server has `/api/v2/write` (1.8 and later), and
 through `/write?db=` on 1.6 and 1.7, which do not. Numbers are floats but for states, and the
-time stamp is the satellite's own, so writing a row twice changes nothing.
+time stamp is the satellite's own, so writing a row twice changes nothing. Roll-ups over a minute
+go to a database of their own, which keeps them longer (`retention.py`).
 """
 
 import logging
@@ -15,6 +16,7 @@ import orjson
 from pydantic import SecretStr
 
 from services.http_peer import REQUEST_TIMEOUT_S, HttpPeer, basic_login
+from services.retention import by_length
 from services.settings import Settings
 from twin.channels import BUS_MEASUREMENT, by_name
 
@@ -118,8 +120,7 @@ class InfluxStore(_HttpStore):
             wants_v2 = not version.startswith(("1.6", "1.7"))
         if wants_v2:
             self._v2 = await self._stack.enter_async_context(self._v2_client())
-        if version.startswith("1."):
-            name = self._settings.influx_database
+        for name in self._settings.influx_databases if version.startswith("1.") else ():
             try:
                 await self._call("POST", "/query", {"q": f'CREATE DATABASE "{name}"'})
             except StoreUnavailableError as error:
@@ -149,17 +150,17 @@ class InfluxStore(_HttpStore):
 
     async def write(self, lines: bytes) -> None:
         """Write rows of line protocol with nanosecond stamps."""
-        if self._v2 is None:
-            database = self._settings.influx_database
-            await self._call("POST", "/write", {"db": database, "precision": "ns"}, lines)
-            return
-        await self._write_v2(self._v2, lines)
+        for database, rows in zip(self._settings.influx_databases, by_length(lines), strict=True):
+            if rows and self._v2 is None:
+                await self._call("POST", "/write", {"db": database, "precision": "ns"}, rows)
+            elif rows and self._v2 is not None:
+                await self._write_v2(self._v2, database, rows)
 
-    async def _write_v2(self, client: "InfluxDBClientAsync", lines: bytes) -> None:
+    async def _write_v2(self, client: "InfluxDBClientAsync", bucket: str, lines: bytes) -> None:
         from influxdb_client.rest import ApiException
 
         try:
-            await client.write_api().write(bucket=self._settings.influx_database, record=lines)
+            await client.write_api().write(bucket=bucket, record=lines)
         except ApiException as error:
             if error.status in REJECTED:
                 raise RejectedRowsError(f"{error.status}: {error.body}") from None
@@ -168,9 +169,13 @@ class InfluxStore(_HttpStore):
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise StoreUnavailableError(f"{self.url}: {error!r}") from None
 
-    async def query(self, influxql: str) -> list[dict[str, object]]:
-        """Series of one InfluxQL statement, as the server's JSON gives them."""
-        params = {"db": self._settings.influx_database, "epoch": "ns", "q": influxql}
+    async def query(self, influxql: str, *, minutes: bool = False) -> list[dict[str, object]]:
+        """Series of one InfluxQL statement, as the server's JSON gives them.
+
+        minutes: ask the database of roll-ups over a minute.
+        """
+        database = self._settings.influx_databases[minutes]
+        params = {"db": database, "epoch": "ns", "q": influxql}
         answer = orjson.loads(await self._call("GET", "/query", params))
         result = answer["results"][0]
         if "error" in result:

@@ -1,16 +1,18 @@
 """Prepares a real InfluxDB once: `python -m services.store_setup`, run by docker-compose.yml.
 
-1.x gets its database and, where it asks for a log-in, two users. 2.x gets the bucket with its
-retention, the mapping that lets InfluxQL find it, and two tokens. Passwords or tokens go into
-files: `write` can only write, `read` can only read. The operator's goes to no other service.
-Running it again changes nothing that is right, and replaces what the store no longer takes.
+1.x gets two databases, of reports and of roll-ups over a minute, each with its retention, and,
+where it asks for a log-in, two users. 2.x gets two buckets, the mappings that let InfluxQL find
+them, and two tokens. Passwords or tokens go into files: `write` can only write, `read` can only
+read, both in both. The operator's goes to no other service. Running it again changes nothing that
+is right, and replaces what the store no longer takes.
 """
 
 import argparse
 import asyncio
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from twin.errors import ConfigurationError, DependencyUnavailableError, Problem,
 LOG = logging.getLogger(__name__)
 SECONDS_PER_DAY = 86_400
 SHARD_DAYS = 1
+MINUTES_DAYS = 90
 ROLES = ("write", "read")
 """Names of the token files and of the one action each token is for."""
 
@@ -85,88 +88,121 @@ def _wrong(setting: str, message: str) -> ConfigurationError:
     return ConfigurationError([Problem("environment", None, setting, message)])
 
 
-async def set_up_store(settings: Settings, tokens_directory: Path, retention_days: int) -> None:
-    """Database or bucket, retention and tokens; changes nothing that is already right.
+@dataclass(frozen=True)
+class Wanted:
+    """A database or bucket, and how long it keeps its rows."""
+
+    name: str
+    retention_days: int
+
+
+def wanted_databases(
+    settings: Settings, retention_days: int, minutes_retention_days: int
+) -> list[Wanted]:
+    """What the services write to; one, kept for the longer time, where both have one name."""
+    reports, minutes = settings.influx_databases
+    if reports == minutes:
+        return [Wanted(reports, max(retention_days, minutes_retention_days))]
+    return [Wanted(reports, retention_days), Wanted(minutes, minutes_retention_days)]
+
+
+async def set_up_store(
+    settings: Settings,
+    tokens_directory: Path,
+    retention_days: int,
+    minutes_retention_days: int = MINUTES_DAYS,
+) -> None:
+    """Databases or buckets, retention and tokens; changes nothing that is already right.
 
     Raises DependencyUnavailableError where the store does not answer and ConfigurationError
     where it refuses: the token, the organisation, or a setting of ours.
     """
+    wanted = wanted_databases(settings, retention_days, minutes_retention_days)
     async with Operator(settings) as operator:
         ping = await operator.ask("GET", "/ping")
         version = ping.headers.get("X-Influxdb-Version", "unknown").removeprefix("v")
         if version.startswith("1."):
-            await _database(operator, tokens_directory, retention_days)
+            await _databases(operator, tokens_directory, wanted)
         else:
-            bucket = await _bucket(operator, retention_days)
-            await _mapping(operator, bucket)
+            org_id = await _organisation(operator)
+            buckets = {one.name: await _bucket(operator, org_id, one) for one in wanted}
+            for name, bucket_id in buckets.items():
+                await _mapping(operator, org_id, name, bucket_id)
             for action in ROLES:
-                await _token(operator, bucket, action, tokens_directory / action)
+                await _token(operator, org_id, buckets, action, tokens_directory / action)
     LOG.info("store %s is ready: InfluxDB %s", settings.influx_url, version)
 
 
-async def _database(operator: Operator, directory: Path, retention_days: int) -> None:
-    """1.x: the database with the wanted retention, and a user for each role.
+async def _databases(operator: Operator, directory: Path, wanted: Sequence[Wanted]) -> None:
+    """1.x: the databases with their retention, and a user for each role.
 
     The first user of a new 1.x server is made without a log-in: it has none to ask for yet.
     """
-    name, settings = operator.settings.influx_database, operator.settings
+    settings = operator.settings
     login = None
     if settings.influx_username and settings.influx_password:
         secret = settings.influx_password.get_secret_value()
         login = Login(settings.influx_username, secret)
         await make_operator(operator.url, login)
-    length = f"DURATION {retention_days}d REPLICATION 1 SHARD DURATION {SHARD_DAYS}d"
-    for statement in (
-        f'CREATE DATABASE "{name}"',
-        f'ALTER RETENTION POLICY "autogen" ON "{name}" {length} DEFAULT',
-    ):
-        body = await operator.must("POST", "/query", params={"q": statement})
-        for result in body.get("results", []):
-            if "error" in result:
-                raise _wrong("TWIN_INFLUX_DATABASE", str(result["error"]))
+    for one in wanted:
+        length = f"DURATION {one.retention_days}d REPLICATION 1 SHARD DURATION {SHARD_DAYS}d"
+        for statement in (
+            f'CREATE DATABASE "{one.name}"',
+            f'ALTER RETENTION POLICY "autogen" ON "{one.name}" {length} DEFAULT',
+        ):
+            body = await operator.must("POST", "/query", params={"q": statement})
+            for result in body.get("results", []):
+                if "error" in result:
+                    raise _wrong("TWIN_INFLUX_DATABASE", str(result["error"]))
     if login is not None:
         for role in ROLES:
-            await make_user(operator.url, login, role, name, directory)
+            await make_user(operator.url, login, role, [one.name for one in wanted], directory)
 
 
-async def _bucket(operator: Operator, retention_days: int) -> Json:
-    """2.x: the bucket with its retention, made or brought to it."""
-    name, org = operator.settings.influx_database, operator.settings.influx_org
+async def _organisation(operator: Operator) -> str:
+    """2.x: identifier of the organisation that the settings name."""
+    org = operator.settings.influx_org
     found = await operator.ask("GET", "/api/v2/orgs", params={"org": org})
     if found.status in {401, 403}:
         raise _wrong("TWIN_INFLUX_TOKEN_FILE", "the store refuses this token")
     orgs = _json(found).get("orgs", [])
     if not orgs:
         raise _wrong("TWIN_INFLUX_ORG", f"the store has no organisation {org!r}")
+    org_id: str = orgs[0]["id"]
+    return org_id
+
+
+async def _bucket(operator: Operator, org_id: str, wanted: Wanted) -> str:
+    """2.x: the bucket with its retention, made or brought to it; its identifier."""
     rules = [
         {
             "type": "expire",
-            "everySeconds": retention_days * SECONDS_PER_DAY,
+            "everySeconds": wanted.retention_days * SECONDS_PER_DAY,
             "shardGroupDurationSeconds": SHARD_DAYS * SECONDS_PER_DAY,
         }
     ]
-    org_id: str = orgs[0]["id"]
-    wanted = {"orgID": org_id, "name": name, "retentionRules": rules}
-    listed = await operator.must("GET", "/api/v2/buckets", params={"orgID": org_id, "name": name})
+    query = {"orgID": org_id, "name": wanted.name}
+    listed = await operator.must("GET", "/api/v2/buckets", params=query)
     for bucket in listed.get("buckets", []):
         kept = {rule["everySeconds"] for rule in bucket.get("retentionRules", [])}
         if kept != {rules[0]["everySeconds"]}:
             path = f"/api/v2/buckets/{bucket['id']}"
             await operator.must("PATCH", path, body={"retentionRules": rules})
-        return {"id": bucket["id"], "orgID": org_id}
-    made = await operator.must("POST", "/api/v2/buckets", body=wanted)
-    return {"id": made["id"], "orgID": org_id}
+        found: str = bucket["id"]
+        return found
+    body = {"orgID": org_id, "name": wanted.name, "retentionRules": rules}
+    made: str = (await operator.must("POST", "/api/v2/buckets", body=body))["id"]
+    return made
 
 
-async def _mapping(operator: Operator, bucket: Json) -> None:
+async def _mapping(operator: Operator, org_id: str, name: str, bucket_id: str) -> None:
     """Database name to bucket for InfluxQL; newer servers list one that they made themselves."""
-    name = operator.settings.influx_database
-    query = {"orgID": bucket["orgID"], "db": name}
+    query = {"orgID": org_id, "db": name}
     listed = await operator.must("GET", "/api/v2/dbrps", params=query)
     if not listed.get("content"):
         wanted = {
-            "orgID": bucket["orgID"],
-            "bucketID": bucket["id"],
+            "orgID": org_id,
+            "bucketID": bucket_id,
             "database": name,
             "retention_policy": "autogen",
             "default": True,
@@ -174,48 +210,56 @@ async def _mapping(operator: Operator, bucket: Json) -> None:
         await operator.must("POST", "/api/v2/dbrps", body=wanted)
 
 
-async def _token(operator: Operator, bucket: Json, action: str, path: Path) -> None:
-    """A token for one action on the bucket, in a file; kept while the store takes it."""
-    if path.exists() and await _works(operator, action, path.read_text().strip()):
+async def _token(
+    operator: Operator, org_id: str, buckets: Mapping[str, str], action: str, path: Path
+) -> None:
+    """A token for one action on the buckets, in a file; kept while the store takes it for all."""
+    if path.exists() and await _works(operator, buckets, action, path.read_text().strip()):
         return
     label = f"twin {action} {operator.settings.influx_database}"
-    listed = await operator.must("GET", "/api/v2/authorizations", params={"orgID": bucket["orgID"]})
+    listed = await operator.must("GET", "/api/v2/authorizations", params={"orgID": org_id})
     for old in listed.get("authorizations", []):
         if old.get("description") == label:
             await operator.must("DELETE", f"/api/v2/authorizations/{old['id']}")
-    resource = {"type": "buckets", "id": bucket["id"], "orgID": bucket["orgID"]}
+    resources = [{"type": "buckets", "id": one, "orgID": org_id} for one in buckets.values()]
     wanted = {
-        "orgID": bucket["orgID"],
+        "orgID": org_id,
         "description": label,
-        "permissions": [{"action": action, "resource": resource}],
+        "permissions": [{"action": action, "resource": resource} for resource in resources],
     }
     # The text of a token is given once, at its creation; from 2.9 on it is stored as a hash.
     made = await operator.must("POST", "/api/v2/authorizations", body=wanted)
     write_secret(path, made["token"] + "\n")
 
 
-async def _works(operator: Operator, action: str, token: str) -> bool:
+async def _works(operator: Operator, buckets: Iterable[str], action: str, token: str) -> bool:
     """Whether the store takes the token, by using it; writing nothing writes nothing."""
-    name, org = operator.settings.influx_database, operator.settings.influx_org
-    if action == "read":
-        query = {"db": name, "q": "SHOW MEASUREMENTS LIMIT 1"}
-        answer = await operator.ask("GET", "/query", params=query, token=token)
-    else:
-        target = {"bucket": name, "org": org}
-        answer = await operator.ask("POST", "/api/v2/write", params=target, token=token)
-    return bool(token) and answer.status not in {401, 403}
+    for name in buckets:
+        if action == "read":
+            query = {"db": name, "q": "SHOW MEASUREMENTS LIMIT 1"}
+            answer = await operator.ask("GET", "/query", params=query, token=token)
+        else:
+            target = {"bucket": name, "org": operator.settings.influx_org}
+            answer = await operator.ask("POST", "/api/v2/write", params=target, token=token)
+        if not token or answer.status in {401, 403, 404}:
+            return False
+    return True
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when the store is ready; 69 where it does not answer, 78 where it refuses."""
     parser = argparse.ArgumentParser(prog="python -m services.store_setup", description=__doc__)
     parser.add_argument("--tokens-directory", type=Path, default=Path("secrets"))
-    parser.add_argument("--retention-days", type=int, default=7)
+    parser.add_argument("--retention-days", type=int, default=7, help="of reports")
+    parser.add_argument(
+        "--retention-1m-days", type=int, default=MINUTES_DAYS, help="of roll-ups over a minute"
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
     try:
         settings = load_settings()
-        asyncio.run(set_up_store(settings, options.tokens_directory, options.retention_days))
+        lengths = options.retention_days, options.retention_1m_days
+        asyncio.run(set_up_store(settings, options.tokens_directory, *lengths))
     except TwinError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

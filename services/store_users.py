@@ -4,6 +4,7 @@ InfluxDB 1.6 answers 401 without a log-in, 403 for what a user may not do. `/deb
 `/ping` stay open to everybody: keep the port on a network of its own.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,29 +43,35 @@ async def make_operator(url: str, login: Login) -> None:
     await _status(url, f'CREATE USER "{name}" WITH PASSWORD {password} WITH ALL PRIVILEGES', None)
 
 
-async def make_user(url: str, operator: Login, role: str, database: str, directory: Path) -> None:
+async def make_user(
+    url: str, operator: Login, role: str, databases: Sequence[str], directory: Path
+) -> None:
     """A role's user with its one right, its password in a file; kept while the server takes it.
 
     Raises ConfigurationError where the server refuses the operator.
     """
     path, user = directory / role, user_of(role)
     password = path.read_text("utf-8").strip() if path.exists() else ""
-    if password and await _status(url, ANYBODYS, Login(user, password)) == 200:
-        return
-    password = new_secret()
-    for statement in (
-        f'CREATE USER "{user}" WITH PASSWORD {_text(password)}',
-        f'SET PASSWORD FOR "{user}" = {_text(password)}',
-        f'REVOKE ALL PRIVILEGES FROM "{user}"',
-        f'GRANT {PRIVILEGES[role]} ON "{database}" TO "{user}"',
-    ):
+    is_known = password and await _status(url, ANYBODYS, Login(user, password)) == 200
+    made: tuple[str, ...] = ()
+    if not is_known:
+        password = new_secret()
+        made = (
+            f'CREATE USER "{user}" WITH PASSWORD {_text(password)}',
+            f'SET PASSWORD FOR "{user}" = {_text(password)}',
+            f'REVOKE ALL PRIVILEGES FROM "{user}"',
+        )
+    # Again each time: a user of an earlier version knows one database only.
+    rights = [f'GRANT {PRIVILEGES[role]} ON "{one}" TO "{user}"' for one in databases]
+    for statement in (*made, *rights):
         status = await _status(url, statement, operator)
         if status in {401, 403}:
             message = f"the store does not let this operator make user {user}"
             raise ConfigurationError(
                 [Problem("environment", None, "TWIN_INFLUX_PASSWORD_FILE", message)]
             )
-    write_secret(path, password + "\n")
+    if not is_known:
+        write_secret(path, password + "\n")
 
 
 async def _status(url: str, statement: str, login: Login | None) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from services.retention import is_minute
 from services.store import EmbeddedStore, InfluxStore, Store
 
 Tags = tuple[tuple[str, str], ...]
@@ -60,7 +61,8 @@ async def _from_influx(
     fleet_quoted = fleet.replace("\\", "\\\\").replace("'", "\\'")
     answer: list[Any] = await store.query(
         f'SELECT {what} FROM "{measurement}" WHERE "fleet" = \'{fleet_quoted}\''
-        f" AND time >= {start_ns} AND time <= {stop_ns} GROUP BY *"
+        f" AND time >= {start_ns} AND time <= {stop_ns} GROUP BY *",
+        minutes=is_minute(measurement),
     )
     found = []
     for series in answer:

@@ -21,6 +21,15 @@ ACCEL_MEASUREMENT = "accel_state"
 FLEET_MEASUREMENT = "fleet_state"
 PLANE_MEASUREMENT = "plane_state"
 TENANT_MEASUREMENT = "tenant_state"
+SAT_MINUTE_MEASUREMENT = "sat_1m"
+FLEET_MINUTE_MEASUREMENT = "fleet_1m"
+PLANE_MINUTE_MEASUREMENT = "plane_1m"
+MINUTE_MEASUREMENTS = (
+    SAT_MINUTE_MEASUREMENT,
+    FLEET_MINUTE_MEASUREMENT,
+    PLANE_MINUTE_MEASUREMENT,
+)
+"""Roll-ups over a minute: kept longer than the rest, in a database of their own."""
 
 
 @dataclass(frozen=True)

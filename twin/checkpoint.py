@@ -22,11 +22,12 @@ from twin.errors import TwinError
 from twin.state import Fleet, FleetState, FloatArray, IntArray, KeyArray
 
 MAGIC: Final = b"TWINCKP1"
-VERSION: Final = 2
+VERSION: Final = 3
 _DIGEST_BYTES: Final = 32
 _KINDS: Final = ("<f8", "<i8", "<u8", "|b1", "|u1")
 _STATE: Final = "state."
 _EXTRA: Final = "extra."
+_WHOLE: Final = "whole."
 _HELD_SIZE: Final = "held.size"
 _HELD_BYTES: Final = "held.bytes"
 
@@ -49,6 +50,7 @@ class Checkpoint:
     extra: Mapping[str, FloatArray] = field(default_factory=dict)  # (n,) what a service adds
     held: tuple[bytes, ...] = ()  # (n,) reports waiting on board each satellite; () = none at all
     notes: str = ""  # of the run as a whole: the commands it has obeyed
+    whole: Mapping[str, FloatArray] = field(default_factory=dict)  # what concerns no one satellite
 
 
 def checkpoint_of(
@@ -59,10 +61,13 @@ def checkpoint_of(
     extra: Mapping[str, FloatArray] | None = None,
     held: tuple[bytes, ...] = (),
     notes: str = "",
+    whole: Mapping[str, FloatArray] | None = None,
 ) -> Checkpoint:
     """The checkpoint of a fleet after a tick; arrays are shared, not copied."""
     accel_count, keys = fleet.params.accel_count, fleet.satellite_key
-    return Checkpoint(run_id, tick, keys, accel_count, state, extra or {}, held, notes)
+    return Checkpoint(
+        run_id, tick, keys, accel_count, state, extra or {}, held, notes, whole or {}
+    )
 
 
 def to_bytes(checkpoint: Checkpoint) -> bytes:
@@ -73,6 +78,8 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
         named[_STATE + one.name] = getattr(checkpoint.state, one.name)
     for name in sorted(checkpoint.extra):
         named[_EXTRA + name] = checkpoint.extra[name]
+    for name in sorted(checkpoint.whole):
+        named[_WHOLE + name] = checkpoint.whole[name]
     if checkpoint.held:
         named[_HELD_SIZE] = np.array([len(one) for one in checkpoint.held], dtype=np.int64)
         named[_HELD_BYTES] = np.frombuffer(b"".join(checkpoint.held), np.uint8)
@@ -124,14 +131,15 @@ def from_bytes(data: bytes) -> Checkpoint:
         satellite_key=arrays["satellite_key"],
         accel_count=arrays["accel_count"],
         state=FleetState(**{name.removeprefix(_STATE): arrays[name] for name in wanted}),
-        extra={
-            name.removeprefix(_EXTRA): value
-            for name, value in arrays.items()
-            if name.startswith(_EXTRA)
-        },
+        extra=_named(arrays, _EXTRA),
         held=_held(arrays),
         notes=header["notes"],
+        whole=_named(arrays, _WHOLE),
     )
+
+
+def _named(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, FloatArray]:
+    return {n.removeprefix(prefix): value for n, value in arrays.items() if n.startswith(prefix)}
 
 
 def _held(arrays: Mapping[str, NDArray[Any]]) -> tuple[bytes, ...]:
@@ -166,7 +174,7 @@ def taken(checkpoint: Checkpoint, fleet: Fleet) -> Checkpoint:
 
 
 def joined(parts: Sequence[Checkpoint]) -> Checkpoint:
-    """Checkpoints of disjoint shards as one.
+    """Checkpoints of disjoint shards as one; what concerns no one satellite is the first's.
 
     Raises CheckpointError for another run or tick, other commands, or a satellite twice.
     """
@@ -200,6 +208,7 @@ def joined(parts: Sequence[Checkpoint]) -> Checkpoint:
         extra=extra,
         held=tuple(held),
         notes=first.notes,
+        whole=first.whole,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Final
 
 import orjson
 
+from twin.minutes import MinuteRows
 from twin.reports import Shard
 from twin.state import BoolArray, IntArray
 
@@ -86,17 +87,28 @@ class Recorders:
                 self._recorders[row] = recorder
 
     def transmit(
-        self, shard: Shard, seq: int, body: bytes, contact: BoolArray, accel_count: IntArray
+        self,
+        shard: Shard,
+        seq: int,
+        body: bytes,
+        contact: BoolArray,
+        accel_count: IntArray,
+        minutes: MinuteRows | None = None,
     ) -> Transmission:
         """What leaves now of the shard's report `body`, and what waits.
 
-        contact: which satellites of the fleet reach the ground, (n,); accel_count (n,).
+        contact: which satellites of the fleet reach the ground, (n,); accel_count (n,); minutes:
+        finished minutes of some of them, which go with their reports.
         """
         rows = shard.rows.tolist()
         waiting = any(row in self._recorders for row in rows)
         if not waiting and contact[shard.rows].all():
-            return Transmission(body, len(rows), 0)
+            return Transmission(body + (minutes.body if minutes else b""), len(rows), 0)
         reports = _by_satellite(body, len(rows), accel_count[shard.rows])
+        if minutes is not None:
+            lines = minutes.body.splitlines(keepends=True)
+            for place, line in zip(minutes.places.tolist(), lines, strict=True):
+                reports[place] += line
         sent: list[bytes] = []
         late, room = 0, PLAYBACK_BYTES
         for row, report in zip(rows, reports, strict=True):

@@ -33,6 +33,8 @@ BUS_LAYOUT = FieldLayout.of(BUS_CHANNELS)
 
 EncodeRows = Callable[[Sequence[bytes], FieldLayout, FloatArray, IntArray, int], bytes]
 """`twin.frames.encode_rows`, or what gives the same bytes."""
+NoteValues = Callable[[IntArray, FloatArray, IntArray], None]
+"""Rows of the fleet, and floats and states of their reports in wire order."""
 
 
 @dataclass(frozen=True)
@@ -146,15 +148,19 @@ def encoder_for(shards: Sequence[Shard]) -> EncodeRows:
 
 
 def encode_reports(
-    shards: Sequence[Shard], seen: Snapshot, time_ns: int, encode: EncodeRows = encode_rows
+    shards: Sequence[Shard],
+    seen: Snapshot,
+    time_ns: int,
+    encode: EncodeRows = encode_rows,
+    note: NoteValues = lambda _rows, _floats, _states: None,
 ) -> Iterator[bytes]:
     """Line protocol of the reports of several shards at one tick, in order, as `encode_report`.
 
     Values are read of many shards at once, because a shard is too small for numpy. A satellite
-    whose clock is off stamps its rows with its own time.
+    whose clock is off stamps its rows with its own time. `note` hears the satellites' values.
     """
     for group in _groups(shards):
-        for shard, body in zip(group, _encoded(group, seen, time_ns, encode), strict=True):
+        for shard, body in zip(group, _encoded(group, seen, time_ns, encode, note), strict=True):
             yield _with_own_clocks(shard, seen, time_ns, body)
 
 
@@ -195,14 +201,16 @@ def reporting(shard: Shard, seen: Snapshot) -> Shard:
 
 
 def _encoded(
-    shards: Sequence[Shard], seen: Snapshot, time_ns: int, encode: EncodeRows
+    shards: Sequence[Shard], seen: Snapshot, time_ns: int, encode: EncodeRows, note: NoteValues
 ) -> Iterator[bytes]:
     """The reports of some shards, their values read in one go."""
     if not any(one.rows.size for one in shards):
         yield from [b""] * len(shards)
         return
     seq = np.repeat([one.seq(seen.tick) for one in shards], [len(one.rows) for one in shards])
-    bus = bus_telemetry(np.concatenate([one.rows for one in shards]), seen, seq)
+    rows = np.concatenate([one.rows for one in shards])
+    bus = bus_telemetry(rows, seen, seq)
+    note(rows, *bus)
     accelerators = np.concatenate([one.accelerators for one in shards])
     parts = accelerator_telemetry(accelerators, seen) if accelerators.size else bus
     row = part = 0

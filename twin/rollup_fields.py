@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from twin.channels import by_name
 from twin.state import FloatArray, IntArray
 
 PENUMBRA_FRAC: Final = 0.999  # in eclipse = any part of the Sun hidden
@@ -146,3 +147,16 @@ LIVE_FIELDS: Final[dict[str, Field]] = {
     "gnd_delay_max_ms": ("gnd_delay_ms", _max, 3),
 }
 """Roll-up fields that only live telemetry has."""
+
+
+def over_time(field: Field) -> str:
+    """How a field is taken over a minute: `max`, `min` or `mean`.
+
+    The worst of what is a largest or a smallest already; a counter since the epoch, which only
+    grows, is what it has reached.
+    """
+    channel, reduce, _ = field
+    if reduce in {_min, _largest_pct}:
+        return "min"
+    is_counter = channel != PART and by_name()[channel].kind == "counter"
+    return "max" if is_counter or reduce in {_max, _distinct} else "mean"

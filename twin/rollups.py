@@ -4,9 +4,9 @@ Written by the service with its own batches, never by the database: the numbers 
 every store. The fields are listed once, here; dashboards take their names from FIELDS.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -27,8 +27,9 @@ def _layout(fields: Mapping[str, Field]) -> FieldLayout:
 
 
 LAYOUT: Final = _layout(FIELDS)
-_REPORTED: Final = FIELDS | LIVE_FIELDS
-_REPORTED_LAYOUT: Final = _layout(_REPORTED)
+REPORTED: Final = FIELDS | LIVE_FIELDS
+REPORTED_LAYOUT: Final = _layout(REPORTED)
+"""What fleet_state and plane_state hold."""
 
 
 def channel_columns(
@@ -69,6 +70,13 @@ def encode_rollups(seen: Snapshot, time_ns: int, ledger: Ledger | None = None) -
     return encode_rollup_columns(seen.fleet, columns, time_ns, ledger)
 
 
+class Tables(NamedTuple):
+    """Roll-ups in the order of REPORTED."""
+
+    fleet: FloatArray  # (1, fields)
+    planes: FloatArray  # (planes, fields) in the order of their names
+
+
 def rollup_columns(seen: Snapshot, rows: IntArray) -> Columns:
     """What these satellites give to the roll-ups, (r, ...); a row depends on no other row."""
     columns = channel_columns(rows, seen, *bus_telemetry(rows, seen, seq=0), live=True)
@@ -87,21 +95,32 @@ def column_shapes(state: FleetState, rows_count: int) -> dict[str, tuple[int, ..
 
 
 def encode_rollup_columns(
-    fleet: Fleet, columns: Columns, time_ns: int, ledger: Ledger | None = None
+    fleet: Fleet,
+    columns: Columns,
+    time_ns: int,
+    ledger: Ledger | None = None,
+    note: Callable[[Tables], None] = lambda _tables: None,
 ) -> bytes:
-    """Line protocol of the roll-ups from the columns of all satellites of a fleet, in its order."""
+    """Line protocol of the roll-ups from the columns of all satellites of a fleet, in its order.
+
+    note: hears the numbers before they are rounded and printed.
+    """
     values = {name: columns[name] for name in _columns(True)}
     parts = linked_parts(columns[_RANGES], fleet.neighbour_index, fleet.params)
     values[PART] = np.where(columns[_ABSENT] > 0.0, np.nan, parts)
-    whole = np.zeros(fleet.count, dtype=np.int64)
     planes, plane_of = plane_groups(fleet.planes)
+    tables = Tables(
+        rollup_table(values, np.zeros(fleet.count, dtype=np.int64), 1, REPORTED),
+        rollup_table(values, plane_of, len(planes), REPORTED),
+    )
+    note(tables)
     fleet_head = row_template(FLEET_MEASUREMENT, {"fleet": fleet.name})
     plane_heads = [
         row_template(PLANE_MEASUREMENT, {"fleet": fleet.name, "plane": plane}) for plane in planes
     ]
     return (
-        _rows([fleet_head], values, whole, time_ns)
-        + _rows(plane_heads, values, plane_of, time_ns)
+        _rows([fleet_head], tables.fleet, time_ns)
+        + _rows(plane_heads, tables.planes, time_ns)
         + _tenant_rows(fleet, columns, time_ns)
         + encode_bins(fleet.name, values, time_ns)
         + (encode_ledger(ledger, fleet.name, columns, time_ns) if ledger else b"")
@@ -182,12 +201,9 @@ def rollup_table(
     )
 
 
-def _rows(
-    heads: list[bytes], values: dict[str, FloatArray], group: IntArray, time_ns: int
-) -> bytes:
-    table = rollup_table(values, group, len(heads), _REPORTED)
+def _rows(heads: list[bytes], table: FloatArray, time_ns: int) -> bytes:
     no_states = np.zeros((len(heads), 0), dtype=np.int64)
-    return encode_rows(heads, _REPORTED_LAYOUT, table, no_states, time_ns)
+    return encode_rows(heads, REPORTED_LAYOUT, table, no_states, time_ns)
 
 
 @lru_cache(maxsize=2)
@@ -195,7 +211,7 @@ def _columns(live: bool = False) -> dict[str, int]:
     """Where each channel stands: +k is float column k-1, -k is state column k-1."""
     floats = [channel.name for channel in BUS_CHANNELS if not channel.is_integer]
     states = [channel.name for channel in BUS_CHANNELS if channel.is_integer]
-    fields = _REPORTED if live else FIELDS
+    fields = REPORTED if live else FIELDS
     wanted = {name for name, _, _ in fields.values()} - {PART}
     return {
         name: floats.index(name) + 1 if name in floats else -states.index(name) - 1

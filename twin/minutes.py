@@ -1,0 +1,271 @@
+"""Roll-ups over a minute: a tenth of the bytes, kept ten times as long.
+
+A row of `sat_1m` says of one satellite and one minute of UTC what its reports said: smallest, mean
+and largest of a few channels, largest of a few states, and how many reports there were. It is made
+where the reports are made, from the numbers that they carry, and leaves with the satellite's first
+report of a later minute: over the same recorder, by the same batch, late if that is late. So it is
+a pure function of scenario and seed, whatever was lost or repeated on the way.
+
+`fleet_1m` and `plane_1m` have the fields of `fleet_state` and `plane_state`, each over the
+roll-ups of a minute, and leave with the first roll-up of a later minute.
+"""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from twin.channels import (
+    BUS_CHANNELS,
+    BUS_MEASUREMENT,
+    CHANNEL_SETS,
+    FLEET_MINUTE_MEASUREMENT,
+    PLANE_MINUTE_MEASUREMENT,
+    SAT_MINUTE_MEASUREMENT,
+    by_name,
+)
+from twin.frames import FieldLayout, encode_rows, row_template
+from twin.reports import BUS_LAYOUT, EncodeRows, Shard
+from twin.rollup_fields import over_time
+from twin.rollups import REPORTED, REPORTED_LAYOUT, Tables, plane_groups
+from twin.state import BoolArray, Fleet, FloatArray, IntArray
+
+MINUTE_NS: Final = 60 * 10**9
+
+MINUTE_CHANNELS: Final = (
+    "orb_sunlit_frac",
+    "eps_soc_pct",
+    "eps_array_w",
+    "eps_load_w",
+    "eps_compute_w",
+    "tcs_die_max_t_c",
+    "tcs_coldplate_t_c",
+    "tcs_rad_t_k",
+    "tcs_batt_t_c",
+    "rad_dose_rate_rad_day",
+    "job_goodput_pct",
+    "gnd_backlog_gb",
+)
+"""Channels that dashboards show over days: smallest, mean and largest of each."""
+MINUTE_STATES: Final = ("eps_mode", "sat_health")
+"""States whose larger codes are the worse ones: the largest of each."""
+MEAN_DECIMALS: Final = 2  # of a mean, beyond its channel's; our choice
+
+OVER_TIME: Final = {name: over_time(field) for name, field in REPORTED.items()}
+"""How each field of a roll-up is taken over a minute."""
+
+_FLOATS: Final = np.array([BUS_LAYOUT.floats.index(name) for name in MINUTE_CHANNELS])
+_STATES: Final = np.array([BUS_LAYOUT.integers.index(name) for name in MINUTE_STATES])
+_DECIMALS: Final = np.array([by_name()[name].decimals for name in MINUTE_CHANNELS])
+_SCALE: Final = 10.0**_DECIMALS
+
+SAT_LAYOUT: Final = FieldLayout(
+    floats=(
+        *(f"{name}_{how}" for how in ("min", "mean", "max") for name in MINUTE_CHANNELS),
+        "reports_count",
+    ),
+    integers=tuple(f"{name}_max" for name in MINUTE_STATES),
+    decimals=np.concatenate([_DECIMALS, _DECIMALS + MEAN_DECIMALS, _DECIMALS, [0]]),
+)
+"""Fields of `sat_1m`."""
+
+_MEANS: Final = np.array([how == "mean" for how in OVER_TIME.values()])
+_LARGEST: Final = np.array([how == "max" for how in OVER_TIME.values()])
+ROLLUP_LAYOUT: Final = FieldLayout(
+    REPORTED_LAYOUT.floats, (), REPORTED_LAYOUT.decimals + MEAN_DECIMALS * _MEANS.astype(np.int64)
+)
+"""Fields of `fleet_1m` and `plane_1m`: those of `fleet_state`."""
+
+
+def minute_of(time_ns: int) -> int:
+    """Number of a minute since 1970."""
+    return time_ns // MINUTE_NS
+
+
+class MinuteRows(NamedTuple):
+    """Finished minutes of some satellites of a shard."""
+
+    places: IntArray  # in the shard's rows
+    body: bytes  # a line of each, in their order
+
+
+class SatelliteMinutes:
+    """What each satellite's current minute holds so far: (n,) and (n, channels) numbers."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        shape = (fleet.count, len(MINUTE_CHANNELS))
+        self.minute = np.full(fleet.count, -1, dtype=np.int64)
+        self.reports_count = np.zeros(fleet.count)
+        self.low, self.high = np.full(shape, np.inf), np.full(shape, -np.inf)
+        self.total, self.there = np.zeros(shape), np.zeros(shape)
+        self.worst = np.zeros((fleet.count, len(MINUTE_STATES)))
+        self._reported = _reported(fleet)
+        self._now = -1
+
+    def begin(self, time_ns: int) -> None:
+        """The reports that follow are of this time."""
+        self._now = minute_of(time_ns)
+
+    def finished(self, shard: Shard, encode: EncodeRows = encode_rows) -> MinuteRows | None:
+        """Rows of the satellites about to report whose minute is over; None if there are none."""
+        minutes = self.minute[shard.rows]
+        places = np.flatnonzero((minutes < self._now) & (minutes >= 0))
+        if not places.size:
+            return None
+        rows = shard.rows[places]
+        prefix = len(BUS_MEASUREMENT)
+        begun = SAT_MINUTE_MEASUREMENT.encode()
+        heads = [begun + shard.bus_heads[place][prefix:] for place in places.tolist()]
+        floats, states = self._columns(rows)
+        self._forget(rows)
+        body = b""
+        # A satellite that was silent for long is behind the others of its shard.
+        for minute in np.unique(minutes[places]).tolist():
+            of = np.flatnonzero(minutes[places] == minute)
+            chosen = [heads[index] for index in of.tolist()]
+            body += encode(chosen, SAT_LAYOUT, floats[of], states[of], minute * MINUTE_NS)
+        order = np.argsort(minutes[places], kind="stable")
+        return MinuteRows(places[order], body)
+
+    def note(self, rows: IntArray, floats: FloatArray, states: IntArray) -> None:
+        """Values of reports as they are printed, (r, all) in wire order; each row once a tick."""
+        if not rows.size:
+            return
+        index: IntArray | slice = rows
+        if int(rows[-1]) - int(rows[0]) + 1 == rows.size:  # ascending and without a hole
+            index = slice(int(rows[0]), int(rows[-1]) + 1)
+        values = np.round(floats[:, _FLOATS] * _SCALE) / _SCALE
+        there = np.isfinite(values)
+        if self._reported is not None:
+            there &= self._reported[index]
+        self.minute[index] = self._now
+        self.reports_count[index] += 1.0
+        self.worst[index] = np.maximum(self.worst[index], states[:, _STATES])
+        if there.all():
+            self.low[index] = np.minimum(self.low[index], values)
+            self.high[index] = np.maximum(self.high[index], values)
+            self.total[index] += values
+            self.there[index] += 1.0
+            return
+        self.low[index] = np.minimum(self.low[index], np.where(there, values, np.inf))
+        self.high[index] = np.maximum(self.high[index], np.where(there, values, -np.inf))
+        self.total[index] += np.where(there, values, 0.0)
+        self.there[index] += there
+
+    def saved(self) -> dict[str, FloatArray]:
+        """Arrays for a checkpoint, (n, ...) each."""
+        return {f"minute_{name}": getattr(self, name).astype(np.float64) for name in _SAVED}
+
+    def restore(self, saved: Mapping[str, FloatArray]) -> None:
+        """Go on from what `saved` gave. Raises KeyError where it lacks a part."""
+        for name in _SAVED:
+            mine = getattr(self, name)
+            mine[:] = saved[f"minute_{name}"].reshape(mine.shape)
+
+    def _columns(self, rows: IntArray) -> tuple[FloatArray, IntArray]:
+        there = self.there[rows]
+        some = there > 0.0
+        mean = self.total[rows] / np.where(some, there, 1.0)
+        parts = [
+            *(np.where(some, part, np.nan) for part in (self.low[rows], mean, self.high[rows])),
+            self.reports_count[rows, None],
+        ]
+        return np.column_stack(parts), self.worst[rows].astype(np.int64)
+
+    def _forget(self, rows: IntArray) -> None:
+        self.minute[rows] = -1
+        self.reports_count[rows] = 0.0
+        self.low[rows], self.high[rows] = np.inf, -np.inf
+        self.total[rows] = self.there[rows] = 0.0
+        self.worst[rows] = 0.0
+
+
+_SAVED: Final = ("minute", "reports_count", "low", "high", "total", "there", "worst")
+
+
+def _reported(fleet: Fleet) -> BoolArray | None:
+    """Which of MINUTE_CHANNELS each satellite reports, (n, channels); None if all do all."""
+    table = np.array(
+        [
+            [name in {channel.name for channel in one.channels} for name in MINUTE_CHANNELS]
+            for one in CHANNEL_SETS
+        ]
+    )
+    if fleet.channel_set_index is None or table[np.unique(fleet.channel_set_index)].all():
+        return None
+    return np.asarray(table[fleet.channel_set_index], dtype=np.bool_)
+
+
+class RollupMinutes:
+    """Roll-ups of the fleet and its planes over the current minute, (1 + planes, fields)."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        planes, _ = plane_groups(fleet.planes)
+        tags = {"fleet": fleet.name}
+        self._heads = [
+            row_template(FLEET_MINUTE_MEASUREMENT, tags),
+            *(row_template(PLANE_MINUTE_MEASUREMENT, tags | {"plane": one}) for one in planes),
+        ]
+        shape = (len(self._heads), len(REPORTED))
+        self.minute = -1
+        self.total, self.there, self.extreme = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        self._sign = np.where(_LARGEST, 1.0, -1.0)  # the smallest is the largest of the negative
+        self._left_out = -1
+        self.forget()
+
+    def add(self, time_ns: int, tables: Tables) -> bytes:
+        """One more roll-up; rows of the minute that is over with it."""
+        minute, body = minute_of(time_ns), b""
+        if self.minute not in {-1, minute}:
+            body = self._rows() if self.minute != self._left_out else b""
+            self.forget()
+        self.minute = minute
+        scale = 10.0**REPORTED_LAYOUT.decimals
+        values = np.round(np.concatenate(tables) * scale) / scale
+        there = np.isfinite(values)
+        self.there += there
+        self.total += np.where(there, values, 0.0)
+        signed = np.where(there, self._sign * values, -np.inf)
+        self.extreme = np.maximum(self.extreme, signed)
+        return body
+
+    def _rows(self) -> bytes:
+        some = self.there > 0.0
+        mean = self.total / np.where(some, self.there, 1.0)
+        extreme = self._sign * np.where(some, self.extreme, 0.0)
+        table = np.where(some, np.where(_MEANS, mean, extreme), np.nan)
+        no_states = np.zeros((len(self._heads), 0), dtype=np.int64)
+        return encode_rows(self._heads, ROLLUP_LAYOUT, table, no_states, self.minute * MINUTE_NS)
+
+    def leave_out(self, time_ns: int) -> None:
+        """No rows of this minute: not all of its roll-ups are known."""
+        self._left_out = minute_of(time_ns)
+
+    def forget(self) -> None:
+        """Nothing is known of any minute."""
+        self.minute = -1
+        self.total[:], self.there[:], self.extreme[:] = 0.0, 0.0, -np.inf
+
+    def saved(self) -> dict[str, FloatArray]:
+        """Arrays for a checkpoint; of the fleet as a whole, not of its satellites."""
+        whole = {name: getattr(self, name).copy() for name in ("total", "there", "extreme")}
+        return {"minute": np.array([float(self.minute)]), **whole}
+
+    def restore(self, saved: Mapping[str, FloatArray]) -> None:
+        """Go on from what `saved` gave. Raises KeyError where it lacks a part."""
+        self.minute = int(saved["minute"][0])
+        for name in ("total", "there", "extreme"):
+            getattr(self, name)[:] = saved[name]
+
+
+def minute_fields() -> list[tuple[str, str]]:
+    """Field of `sat_1m` and what it is, in the order of the wire."""
+    meanings = {"min": "smallest", "mean": "mean", "max": "largest"}
+    labels = {channel.name: channel.meaning for channel in BUS_CHANNELS}
+    found = [
+        (f"{name}_{how}", f"{meaning} of `{name}`: {labels[name]}")
+        for name in MINUTE_CHANNELS
+        for how, meaning in meanings.items()
+    ]
+    found += [(f"{name}_max", f"largest code of `{name}`") for name in MINUTE_STATES]
+    return [*found, ("reports_count", "reports of the satellite in this minute")]
