@@ -8,9 +8,15 @@ from twin.channels import (
     BUS_CHANNELS,
     BUS_MEASUREMENT,
     CHANNEL_SETS,
+    FLEET_MEASUREMENT,
+    FLEET_MINUTE_MEASUREMENT,
+    PLANE_MINUTE_MEASUREMENT,
+    SAT_MINUTE_MEASUREMENT,
     Channel,
     ChannelSet,
 )
+from twin.minutes import OVER_TIME, minute_fields
+from twin.rollups import FIELDS
 
 HEAD = f"""# Channels
 
@@ -27,7 +33,7 @@ listed in `twin/presets/sources.yaml`.
 
 def channels_page() -> str:
     """The whole page."""
-    parts = [HEAD, *map(_set, CHANNEL_SETS[1:])]
+    parts = [HEAD, *map(_set, CHANNEL_SETS[1:]), *_minutes()]
     for _, rows in groupby(BUS_CHANNELS + ACCEL_CHANNELS, key=lambda row: row.subsystem):
         channels = list(rows)
         parts.append(f"\n## {channels[0].subsystem_title}\n")
@@ -35,6 +41,26 @@ def channels_page() -> str:
         parts.append("|---|---|---|---|---|---|---|")
         parts += [_row(channel) for channel in channels]
     return "\n".join(parts) + "\n"
+
+
+def _minutes() -> list[str]:
+    """Measurements of roll-ups over a minute and their fields."""
+    over = {"max": "largest", "min": "smallest"}
+    rollups = ", ".join(
+        f"`{name}` ({over.get(OVER_TIME.get(name, ''), 'mean')})" for name in FIELDS
+    )
+    return [
+        "\n## Roll-ups over a minute\n",
+        "For ranges of days, in database or bucket `telemetry_1m` (`TWIN_INFLUX_DATABASE_1M`), kept\n"
+        "longer than reports (docs/decisions/0017). A row is stamped with the begin of its minute.\n",
+        f"`{SAT_MINUTE_MEASUREMENT}` (tags `fleet`, `plane`, `sat`):\n",
+        "| field | meaning |",
+        "|---|---|",
+        *(f"| `{name}` | {meaning} |" for name, meaning in minute_fields()),
+        f"\n`{FLEET_MINUTE_MEASUREMENT}` (tag `fleet`) and `{PLANE_MINUTE_MEASUREMENT}` (tags `fleet`, "
+        f"`plane`) have the fields of\n`{FLEET_MEASUREMENT}` over the roll-ups of the minute: "
+        f"{rollups}.\n",
+    ]
 
 
 def _set(one: ChannelSet) -> str:

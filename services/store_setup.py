@@ -196,18 +196,33 @@ async def _bucket(operator: Operator, org_id: str, wanted: Wanted) -> str:
 
 
 async def _mapping(operator: Operator, org_id: str, name: str, bucket_id: str) -> None:
-    """Database name to bucket for InfluxQL; newer servers list one that they made themselves."""
+    """2.x: the database of this name is this bucket for `/write` and InfluxQL.
+
+    From 2.4 on a bucket is a database by itself ("virtual"), unless somebody has mapped that name;
+    the first default of those listed is the one in force (influxdb, dbrp/service.go).
+    """
     query = {"orgID": org_id, "db": name}
-    listed = await operator.must("GET", "/api/v2/dbrps", params=query)
-    if not listed.get("content"):
-        wanted = {
-            "orgID": org_id,
-            "bucketID": bucket_id,
-            "database": name,
-            "retention_policy": "autogen",
-            "default": True,
-        }
-        await operator.must("POST", "/api/v2/dbrps", body=wanted)
+    listed = (await operator.must("GET", "/api/v2/dbrps", params=query)).get("content") or []
+    in_force = next((one for one in listed if one.get("default")), None)
+    if in_force is not None and in_force["bucketID"] == bucket_id:
+        return
+    if in_force is not None:
+        message = f"database {name} is mapped to bucket {in_force['bucketID']}, not to its own"
+        raise _wrong("TWIN_INFLUX_DATABASE", f"{message}; remove that mapping or use another name")
+    for one in listed:
+        if one["bucketID"] == bucket_id:
+            change = {"retention_policy": one["retention_policy"], "default": True}
+            path = f"/api/v2/dbrps/{one['id']}"
+            await operator.must("PATCH", path, params={"orgID": org_id}, body=change)
+            return
+    wanted = {
+        "orgID": org_id,
+        "bucketID": bucket_id,
+        "database": name,
+        "retention_policy": "autogen",
+        "default": True,
+    }
+    await operator.must("POST", "/api/v2/dbrps", body=wanted)
 
 
 async def _token(

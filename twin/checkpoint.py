@@ -65,9 +65,7 @@ def checkpoint_of(
 ) -> Checkpoint:
     """The checkpoint of a fleet after a tick; arrays are shared, not copied."""
     accel_count, keys = fleet.params.accel_count, fleet.satellite_key
-    return Checkpoint(
-        run_id, tick, keys, accel_count, state, extra or {}, held, notes, whole or {}
-    )
+    return Checkpoint(run_id, tick, keys, accel_count, state, extra or {}, held, notes, whole or {})
 
 
 def to_bytes(checkpoint: Checkpoint) -> bytes:

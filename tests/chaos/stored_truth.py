@@ -19,7 +19,7 @@ from services.simulator import Simulator
 from twin.channels import BUS_MEASUREMENT
 from twin.frames import open_batch
 
-DATABASE = "telemetry"
+DATABASE, MINUTES = "telemetry", "telemetry_1m"
 TAGS = ("fleet", "plane", "sat", "accel", "shard", "service")
 Key = tuple[str, tuple[tuple[str, str], ...]]
 """Measurement and tags."""
@@ -58,9 +58,9 @@ class Influx:
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}/query"
 
-    def ask(self, influxql: str) -> list[dict[str, Any]]:
+    def ask(self, influxql: str, database: str = DATABASE) -> list[dict[str, Any]]:
         """Series of one statement. Raises OSError while the store is not there."""
-        query = urllib.parse.urlencode({"db": DATABASE, "epoch": "ns", "q": influxql})
+        query = urllib.parse.urlencode({"db": database, "epoch": "ns", "q": influxql})
         with urllib.request.urlopen(f"{self.url}?{query}", timeout=60) as answer:
             body = answer.read()
         # JSON has -0, which a reader takes for the integer 0: the sign would be lost here.
@@ -123,8 +123,12 @@ def judge(store: Influx, scenario: str, duration_s: float) -> Verdict:
     planes = sorted({dict(tags)["plane"] for (name, tags), _ in owed if name == BUS_MEASUREMENT})
     parts = [f"\"{BUS_MEASUREMENT}\" WHERE plane = '{plane}'" for plane in planes]
     parts += [f'"{BUS_MEASUREMENT}" WHERE plane !~ /^({"|".join(planes)})$/']
-    names = {row[0] for row in store.ask("SHOW MEASUREMENTS")[0]["values"]}
-    parts += [f'"{name}"' for name in sorted(names - {BUS_MEASUREMENT, "ops"})]
+    for database in (DATABASE, MINUTES):
+        names = {
+            row[0] for one in store.ask("SHOW MEASUREMENTS", database) for row in one["values"]
+        }
+        chosen = sorted(names - {BUS_MEASUREMENT, "ops"})
+        parts += [f'"{database}".."{name}"' for name in chosen]
     for part in parts:
         for row, found in _rows(store, part):
             cells = owed.pop(row, None)
@@ -142,7 +146,7 @@ def judge(store: Influx, scenario: str, duration_s: float) -> Verdict:
 
 
 def _rows(store: Influx, part: str) -> Iterator[tuple[Row, Fields]]:
-    measurement = part.split('"')[1]
+    measurement = part.partition("..")[2].strip('"') or part.split('"')[1]
     for series in store.ask(f"SELECT * FROM {part}"):
         columns = series["columns"]
         for values in series["values"]:

@@ -50,6 +50,7 @@ class FakeInflux2:
         app.router.add_patch("/api/v2/buckets/{id}", self._change_bucket)
         app.router.add_get("/api/v2/dbrps", self._list_mappings)
         app.router.add_post("/api/v2/dbrps", self._make_mapping)
+        app.router.add_patch("/api/v2/dbrps/{id}", self._change_mapping)
         app.router.add_get("/api/v2/authorizations", self._list_tokens)
         app.router.add_post("/api/v2/authorizations", self._make_token)
         app.router.add_delete("/api/v2/authorizations/{id}", self._drop_token)
@@ -89,16 +90,62 @@ class FakeInflux2:
         row |= await request.json()
         return web.json_response(row)
 
+    def listed(self, database: str) -> list[dict[str, Any]]:
+        """As FindMany of 2.7's dbrp/service.go: mappings, then a virtual one for each bucket.
+
+        A virtual one is default unless its bucket has a mapping among those found.
+        """
+        found = [row for row in self.mappings if row["database"] == database]
+        mapped = {row["bucketID"] for row in found}
+        for bucket in self.buckets.values() if self.virtual_mappings else ():
+            name, _, policy = bucket["name"].partition("/")
+            if name == database:
+                found.append(
+                    {
+                        "id": bucket["id"],
+                        "bucketID": bucket["id"],
+                        "database": name,
+                        "retention_policy": policy or "autogen",
+                        "default": bucket["id"] not in mapped,
+                        "virtual": True,
+                    }
+                )
+        return found
+
     async def _list_mappings(self, request: web.Request) -> web.Response:
-        name = request.query["db"]
-        rows = [row for row in self.mappings if row["database"] == name]
-        if self.virtual_mappings and not rows:
-            rows = [{"database": name, "virtual": True}]
-        return web.json_response({"content": rows})
+        return web.json_response({"content": self.listed(request.query["db"])})
 
     async def _make_mapping(self, request: web.Request) -> web.Response:
-        self.mappings.append(await request.json())
+        row = await request.json()
+        same = [one for one in self.mappings if one["database"] == row["database"]]
+        if any(one["retention_policy"] == row["retention_policy"] for one in same):
+            text = "another DBRP mapping with same orgID, db, and rp exists"
+            return web.json_response({"code": "conflict", "message": text}, status=409)
+        self._only_default(row if row["default"] or not same else None)
+        self.mappings.append(row | {"id": f"m{next(self.numbers)}", "virtual": False})
         return web.json_response(self.mappings[-1], status=201)
+
+    async def _change_mapping(self, request: web.Request) -> web.Response:
+        (row,) = [one for one in self.mappings if one["id"] == request.match_info["id"]]
+        change = await request.json()
+        assert change.keys() <= {"retention_policy", "default"}  # the rest cannot be changed
+        if change.get("default"):
+            self._only_default(row)
+        row |= change
+        return web.json_response(row)
+
+    def _only_default(self, row: dict[str, Any] | None) -> None:
+        if row is None:
+            return
+        for one in self.mappings:
+            one["default"] &= one["database"] != row["database"]
+        row["default"] = True
+
+    def in_force(self, database: str) -> str:
+        """Name of the bucket that a database is for `/write` and InfluxQL."""
+        bucket = next(one["bucketID"] for one in self.listed(database) if one["default"])
+        name: str = self.buckets[bucket]["name"]
+        return name
 
     async def _list_tokens(self, _: web.Request) -> web.Response:
         hidden = [row | {"token": "REDACTED"} for row in self.authorizations.values()]
@@ -136,6 +183,11 @@ async def prepare(url: str, tokens: Path, token: str = OPERATOR, days: int = 7) 
     await set_up_store(load_settings(influx_url=url, influx_token=token), tokens, days)
 
 
+def kept_days(influx: FakeInflux2) -> dict[str, int]:
+    rows = influx.buckets.values()
+    return {row["name"]: row["retentionRules"][0]["everySeconds"] // DAY_S for row in rows}
+
+
 def tokens_in(directory: Path) -> dict[str, str]:
     return {path.name: path.read_text().strip() for path in directory.iterdir()}
 
@@ -145,13 +197,11 @@ async def test_bucket_retention_and_one_token_for_each_action(
 ) -> None:
     influx, url = fake
     await prepare(url, tmp_path)
-    (bucket,) = influx.buckets.values()
-    assert bucket["name"] == "telemetry"
-    assert bucket["retentionRules"][0]["everySeconds"] == 7 * DAY_S
+    assert kept_days(influx) == {"telemetry": 7, "telemetry_1m": 90}
     given = {row["token"]: row["permissions"] for row in influx.authorizations.values()}
     for action, token in tokens_in(tmp_path).items():
-        resource = {"type": "buckets", "id": bucket["id"], "orgID": "o1"}
-        assert given[token] == [{"action": action, "resource": resource}]
+        resources = [{"type": "buckets", "id": one, "orgID": "o1"} for one in influx.buckets]
+        assert given[token] == [{"action": action, "resource": one} for one in resources]
     assert tokens_in(tmp_path).keys() == {"write", "read"}
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o640}
 
@@ -198,20 +248,56 @@ async def test_retention_is_brought_to_the_wanted_length(
     influx, url = fake
     await prepare(url, tmp_path)
     await prepare(url, tmp_path, days=30)
-    (bucket,) = influx.buckets.values()
-    assert bucket["retentionRules"][0]["everySeconds"] == 30 * DAY_S
+    assert kept_days(influx) == {"telemetry": 30, "telemetry_1m": 90}
 
 
 async def test_a_server_without_mappings_of_its_own_gets_one(
     fake: tuple[FakeInflux2, str], tmp_path: Path
 ) -> None:
     influx, url = fake
+    influx.virtual_mappings = False  # before 2.4
+    await prepare(url, tmp_path)
+    await prepare(url, tmp_path)
+    assert [row["database"] for row in influx.mappings] == ["telemetry", "telemetry_1m"]
+    assert influx.in_force("telemetry") == "telemetry"
+    assert influx.in_force("telemetry_1m") == "telemetry_1m"
+
+
+async def test_a_database_that_somebody_has_mapped_elsewhere_is_named(
+    fake: tuple[FakeInflux2, str], tmp_path: Path
+) -> None:
+    influx, url = fake
+    await prepare(url, tmp_path)
+    influx.buckets["b99"] = {"id": "b99", "name": "old", "retentionRules": []}
+    mapping = {"id": "m1", "bucketID": "b99", "database": "telemetry", "retention_policy": "x"}
+    influx.mappings.append(mapping | {"default": True, "virtual": False})
+    assert influx.in_force("telemetry") == "old"  # rows would go there without a word
+    with pytest.raises(ConfigurationError, match=r"mapped to bucket b99.*remove that mapping"):
+        await prepare(url, tmp_path)
+    influx.mappings[0]["default"] = False  # the bucket's own is in force again
+    await prepare(url, tmp_path)
+    assert influx.in_force("telemetry") == "telemetry"
+
+
+async def test_a_mapping_of_ours_that_is_not_the_default_becomes_it(
+    fake: tuple[FakeInflux2, str], tmp_path: Path
+) -> None:
+    influx, url = fake
     influx.virtual_mappings = False
     await prepare(url, tmp_path)
+    influx.mappings[0]["default"] = False
     await prepare(url, tmp_path)
-    (mapping,) = influx.mappings
-    assert mapping["database"] == "telemetry"
-    assert mapping["bucketID"] in influx.buckets
+    assert influx.in_force("telemetry") == "telemetry"
+    assert len(influx.mappings) == 2
+
+
+async def test_one_name_for_both_databases_is_kept_for_the_longer_time(
+    fake: tuple[FakeInflux2, str], tmp_path: Path
+) -> None:
+    influx, url = fake
+    settings = load_settings(influx_url=url, influx_token=OPERATOR, influx_database_1m="telemetry")
+    await set_up_store(settings, tmp_path, 7, 30)
+    assert kept_days(influx) == {"telemetry": 30}
 
 
 async def test_a_refused_token_and_an_unknown_organisation_are_named(
@@ -248,7 +334,8 @@ def test_the_compose_command_prepares_a_real_influxdb_and_again(tmp_path: Path) 
                 check=False,
             )
             assert done.returncode == 0, done.stderr
-        answer = json.loads(store.query("SHOW RETENTION POLICIES", "telemetry"))
-        (policy,) = answer["results"][0]["series"][0]["values"]
-        assert policy[:3] == ["autogen", "168h0m0s", "24h0m0s"]
-        assert policy[4] is True
+        for database, kept in (("telemetry", "168h0m0s"), ("telemetry_1m", "2160h0m0s")):
+            answer = json.loads(store.query("SHOW RETENTION POLICIES", database))
+            (policy,) = answer["results"][0]["series"][0]["values"]
+            assert policy[:3] == ["autogen", kept, "24h0m0s"]
+            assert policy[4] is True

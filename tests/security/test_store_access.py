@@ -120,10 +120,12 @@ async def test_our_services_work_with_no_more_than_these_rights(store: Store) ->
     async with InfluxStore(settings_of(url, store.login("write"))) as writer:
         await writer.prepare()
         await writer.write(b"sat_state,fleet=f,plane=p,sat=B eps_soc_pct=51.0 %d\n" % now_ns)
+        await writer.write(b"sat_1m,fleet=f,plane=p,sat=B eps_soc_pct_max=52.0 %d\n" % now_ns)
     async with InfluxStore(settings_of(url, store.login("read"))) as reader:
         await reader.prepare()
         answer = await reader.series("B", ["eps_soc_pct"], now_ns - 10**9, now_ns + 10**9, 10)
         assert answer["eps_soc_pct"] == [51.0]
+        assert len(await reader.query('SELECT * FROM "sat_1m"', minutes=True)) == 1
         with pytest.raises(StoreUnavailableError, match="403"):
             await reader.write(ROW + b"\n")
     async with InfluxStore(settings_of(url, None)) as nobody:
@@ -136,8 +138,12 @@ async def test_a_second_set_up_keeps_passwords_and_replaces_a_lost_one(
 ) -> None:
     operator = settings_of(store.server.url, (OPERATOR, PASSWORD))
     before = {role: store.login(role) for role in ("write", "read")}
+    async with InfluxStore(operator) as asked:  # as an earlier version left this user
+        await asked.query(f'REVOKE READ ON "telemetry_1m" FROM "{user_of("read")}"')
     await set_up_store(operator, store.tokens, 7)
     assert {role: store.login(role) for role in ("write", "read")} == before
+    async with InfluxStore(settings_of(store.server.url, store.login("read"))) as reader:
+        assert await reader.query("SHOW MEASUREMENTS", minutes=True)
     (store.tokens / "read").unlink()
     await set_up_store(operator, store.tokens, 7)
     assert store.login("write") == before["write"]

@@ -22,7 +22,9 @@ from services.store import InfluxStore, RejectedRowsError, StoreUnavailableError
 USER, PASSWORD, TOKEN = "writer", "a password of length 24+", "a-token-of-24-characters"
 BASIC = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 START_NS = 1_777_550_400_000_000_000
-ROW = re.compile(rb"sat_state,fleet=f,plane=p,sat=(\w+) \w+=-?[0-9.]+i?(,\w+=-?[0-9.]+i?)* (\d+)")
+ROW = re.compile(
+    rb"sat_(?:state|1m),fleet=f,plane=p,sat=(\w+) \w+=-?[0-9.]+i?(,\w+=-?[0-9.]+i?)* (\d+)"
+)
 
 
 @dataclass
@@ -30,7 +32,10 @@ class FakeInflux:
     """Write, query and ping of one version; rows are kept by satellite and time."""
 
     version: str
-    times: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    buckets: dict[str, dict[str, set[int]]] = field(
+        default_factory=lambda: {"telemetry": defaultdict(set), "telemetry_1m": defaultdict(set)}
+    )
+    mapped: dict[str, str] = field(default_factory=dict)  # 2.x: database to bucket, by somebody
     writes: list[str] = field(default_factory=list)
 
     @property
@@ -54,6 +59,10 @@ class FakeInflux:
             return None
         return self._error(401, "unauthorized access", "unauthorized")
 
+    def _bucket_of(self, database: str) -> str:
+        """2.x: the mapping in force, else the bucket of that name (virtual); else the database."""
+        return self.mapped.get(database, database)
+
     def _error(self, status: int, text: str, code: str) -> web.Response:
         body = {"error": text} if self.is_first else {"code": code, "message": text}
         return web.json_response(body, status=status)
@@ -65,13 +74,13 @@ class FakeInflux:
         if refusal := self._refusal(request):
             return refusal
         self.writes.append(request.path)
-        name = request.query.get("bucket", request.query.get("db"))
-        if name != "telemetry":
+        name = request.query.get("bucket") or self._bucket_of(request.query.get("db", ""))
+        if name not in self.buckets:
             return self._error(404, f'database not found: "{name}"', "not found")
         bad = 0
         for line in (await request.read()).splitlines():
             if found := ROW.fullmatch(line):
-                self.times[found[1].decode()].add(int(found[3]))
+                self.buckets[name][found[1].decode()].add(int(found[3]))
             else:
                 bad += 1
         if bad:  # the good lines are stored all the same
@@ -84,13 +93,17 @@ class FakeInflux:
         text = request.query["q"]
         if text.startswith("CREATE DATABASE"):
             return web.json_response({"results": [{"statement_id": 0}]})
+        name = self._bucket_of(request.query["db"])
+        if name not in self.buckets:
+            text = f"database not found: {name}"
+            return web.json_response({"results": [{"statement_id": 0, "error": text}]})
         bounds = re.search(r"time >= (\d+) AND time <= (\d+)", text)
         assert bounds
         start, stop = int(bounds[1]), int(bounds[2])
         series = [
             {"name": "sat_state", "tags": {"sat": sat}, "columns": ["time", "count"],
              "values": [[start, sum(start <= one <= stop for one in times)]]}
-            for sat, times in sorted(self.times.items())
+            for sat, times in sorted(self.buckets[name].items())
         ]  # fmt: skip
         return web.json_response({"results": [{"statement_id": 0, "series": series}]})
 
@@ -182,3 +195,36 @@ async def test_a_wrong_login_and_a_missing_database_are_no_fault_of_the_rows(ver
                 with pytest.raises(StoreUnavailableError, match=status):
                     await store.prepare()
                     await store.write(rows("A", 1))
+
+
+def minutes(sat: str, count: int) -> bytes:
+    return rows(sat, count).replace(b"sat_state", b"sat_1m")
+
+
+async def test_minutes_go_to_a_database_of_their_own(settings: Settings) -> None:
+    async with InfluxStore(settings) as store:
+        await store.prepare()
+        await store.write(rows("A", 3) + minutes("A", 1) + rows("B", 2) + minutes("D", 2))
+        assert await frames(store) == {"A": 3, "B": 2}
+        found = await store.query(
+            'SELECT count("tm_seq") FROM "sat_1m" WHERE "fleet" = \'f\''
+            f' AND time >= {START_NS} AND time <= {START_NS + 60 * 10**9} GROUP BY "sat"',
+            minutes=True,
+        )
+        counts = {row["tags"]["sat"]: row["values"][0][1] for row in found}  # type: ignore[index]
+        assert counts == {"A": 1, "D": 2}
+
+
+async def test_what_a_mapping_of_2_x_hides_is_not_taken_for_ours() -> None:
+    """A database name that is mapped to another bucket is read there: set-up refuses that."""
+    fake = FakeInflux("v2.7.12")
+    async with TestServer(fake.app()) as server:
+        url = str(server.make_url("")).rstrip("/")
+        async with InfluxStore(load_settings(influx_url=url, **login(fake.version))) as store:
+            await store.prepare()
+            await store.write(rows("A", 1))
+            fake.mapped["telemetry"] = "telemetry_1m"
+            assert await frames(store) == {}
+            fake.mapped["telemetry"] = "nowhere"
+            with pytest.raises(RejectedRowsError, match="database not found"):
+                await frames(store)

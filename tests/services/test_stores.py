@@ -167,13 +167,18 @@ def test_retention_counts_from_the_write_not_from_the_rows_own_time(tmp_path: Pa
     wall_s = 1_000.0
     database = Database(tmp_path / "t.duckdb", now_s=lambda: wall_s)
     database.write(rows(b"OLD", 3))
+    database.write(b"sat_1m,fleet=f,plane=p,sat=OLD reports_count=3.0 %d\n" % START_NS)
     wall_s = 5_000.0
     year_ns = 365 * 86_400 * SECOND_NS
     database.write(b"sat_state,fleet=f,plane=p,sat=NEW tm_seq=0.0 %d\n" % (START_NS + year_ns))
     database.write(rows(b"LATE", 2))
-    database.prune(3_600.0)
+    database.prune(3_600.0, 7_200.0)
     found = database.frames_per_satellite("f", START_NS, START_NS + year_ns)
     assert found == {"NEW": 1, "LATE": 2}
+    assert len(database.rows("sat_1m", "f", 0, 2**62, "")) == 1  # minutes are kept longer
+    wall_s = 9_000.0
+    database.prune(3_600.0, 7_200.0)
+    assert database.rows("sat_1m", "f", 0, 2**62, "") == []
     database.close()
 
 

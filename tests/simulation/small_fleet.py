@@ -25,6 +25,7 @@ SCENARIO = Path(__file__).with_name("small_fleet.yaml")
 _TICKS: dict[tuple[str, int, str], tuple[Any, ...]] = {}
 _DIGESTS: dict[int, str] = {}
 _REPORTS: dict[tuple[str, int, str], list[tuple[Any, ...]]] = {}
+_MINUTES: dict[tuple[str, int, str], tuple[dict[str, Any], dict[str, Any]]] = {}
 
 
 @cache
@@ -62,12 +63,15 @@ class RememberingSimulator(Simulator):
         if key in _REPORTS:
             for one in _REPORTS[key]:
                 super()._put(*one)
+            self.minutes.restore(_MINUTES[key][0])
+            self.rollups.minutes.restore(_MINUTES[key][1])
             self._note_changed_states()
             self.changed.set()
             return
         self._told: list[tuple[Any, ...]] = []
         super()._report()
         _REPORTS[key] = self._told
+        _MINUTES[key] = self.minutes.saved(), self.rollups.minutes.saved()
 
     def _put(self, *told: Any) -> None:
         self._told.append(told)
