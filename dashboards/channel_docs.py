@@ -46,20 +46,19 @@ def channels_page() -> str:
 def _minutes() -> list[str]:
     """Measurements of roll-ups over a minute and their fields."""
     over = {"max": "largest", "min": "smallest"}
-    rollups = ", ".join(
-        f"`{name}` ({over.get(OVER_TIME.get(name, ''), 'mean')})" for name in FIELDS
-    )
+    names = [(name, over.get(OVER_TIME.get(name, ""), "mean")) for name in FIELDS]
+    rollups = ", ".join(f"`{name}` ({how})" for name, how in names)
     return [
         "\n## Roll-ups over a minute\n",
-        "For ranges of days, in database or bucket `telemetry_1m` (`TWIN_INFLUX_DATABASE_1M`), kept\n"
-        "longer than reports (docs/decisions/0017). A row is stamped with the begin of its minute.\n",
+        "For ranges of days, in database or bucket `telemetry_1m` (`TWIN_INFLUX_DATABASE_1M`),\n"
+        "kept longer than reports (docs/decisions/0017). A row has its minute's begin as time.\n",
         f"`{SAT_MINUTE_MEASUREMENT}` (tags `fleet`, `plane`, `sat`):\n",
         "| field | meaning |",
         "|---|---|",
         *(f"| `{name}` | {meaning} |" for name, meaning in minute_fields()),
-        f"\n`{FLEET_MINUTE_MEASUREMENT}` (tag `fleet`) and `{PLANE_MINUTE_MEASUREMENT}` (tags `fleet`, "
-        f"`plane`) have the fields of\n`{FLEET_MEASUREMENT}` over the roll-ups of the minute: "
-        f"{rollups}.\n",
+        f"\n`{FLEET_MINUTE_MEASUREMENT}` (tag `fleet`) and `{PLANE_MINUTE_MEASUREMENT}` (tags "
+        f"`fleet`, `plane`) have the fields of\n`{FLEET_MEASUREMENT}` over the roll-ups of the "
+        f"minute: {rollups}.\n",
     ]
 
 
