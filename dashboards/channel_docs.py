@@ -16,7 +16,6 @@ from twin.channels import (
     ChannelSet,
 )
 from twin.minutes import OVER_TIME, minute_fields
-from twin.rollups import FIELDS
 
 HEAD = f"""# Channels
 
@@ -46,7 +45,7 @@ def channels_page() -> str:
 def _minutes() -> list[str]:
     """Measurements of roll-ups over a minute and their fields."""
     over = {"max": "largest", "min": "smallest"}
-    names = [(name, over.get(OVER_TIME.get(name, ""), "mean")) for name in FIELDS]
+    names = [(name, over.get(how, how)) for name, how in OVER_TIME.items()]
     rollups = ", ".join(f"`{name}` ({how})" for name, how in names)
     return [
         "\n## Roll-ups over a minute\n",

@@ -22,7 +22,7 @@ from twin.channels import MINUTE_MEASUREMENTS, by_name
 from twin.checkpoint import from_bytes, to_bytes
 from twin.frames import open_batch
 from twin.minutes import MINUTE_CHANNELS, MINUTE_NS, MINUTE_STATES, OVER_TIME
-from twin.rollups import FIELDS, ROLLUP_SHARD, Tables
+from twin.rollups import REPORTED, ROLLUP_SHARD, Tables
 
 SCENARIO = """
 name: minutes
@@ -127,7 +127,7 @@ def test_fleet_and_planes_over_a_minute(opened: OpenedScenario) -> None:
         for name, value in found.items():
             values = [one[name] for one in told[key]]
             how = reduced.get(OVER_TIME.get(name, ""), lambda v: sum(v) / len(v))
-            assert value == pytest.approx(how(values), abs=0.51 * 10 ** -(FIELDS[name][2] + 2))
+            assert value == pytest.approx(how(values), abs=0.51 * 10 ** -(REPORTED[name][2] + 2))
 
 
 @pytest.mark.parametrize("at", [8, 19, 30])
@@ -194,7 +194,7 @@ def test_a_first_process_started_again_goes_on_with_its_minute_or_leaves_it_out(
 def test_a_journal_is_bounded_and_forgets_what_was_cut_short(tmp_path: Path) -> None:
     path = tmp_path / "a.rollups"
     journal = RollupJournal(path, "ab12", 2)
-    table = np.arange(3.0 * len(FIELDS)).reshape(3, -1)
+    table = np.arange(3.0 * len(REPORTED)).reshape(3, -1)
     for seq in range(3 * KEPT_COUNT):
         journal.add(seq, Tables(table[:1] + seq, table[1:] + seq))
     kept = journal.tables()
