@@ -1,6 +1,7 @@
 """Files of checkpoints: written whole or not at all. Imports nothing of the twin."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 FOLDER = "checkpoints"
@@ -14,11 +15,19 @@ def forget_checkpoints(state_dir: Path) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Replace a file so that it is either the old one or the new one, whole, after any crash."""
+    """Replace a file so that it is either the old one or the new one, whole, after any crash.
+
+    Raises OSError where the disk does not take it; the old one stays.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".new")
-    with beside.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    beside.replace(path)
+    try:
+        with beside.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(path)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)  # a full disk must not be kept full by half a file
+        raise

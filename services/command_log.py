@@ -3,7 +3,9 @@
 import logging
 import os
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from errno import ENOSPC
 from pathlib import Path
 
 import orjson
@@ -28,12 +30,23 @@ class CommandLog:
         self._run_id = run_id
 
     def add(self, one: Obeyed) -> None:
-        """Keep a command. Raises OSError when the disk does not take it."""
+        """Keep a command. Raises OSError when the disk does not take it; then nothing is kept."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("ab") as stream:
-            stream.write(orjson.dumps(asdict(one) | {"run": self._run_id}) + b"\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+        line = orjson.dumps(asdict(one) | {"run": self._run_id}) + b"\n"
+        with self._path.open("a+b", buffering=0) as stream:
+            size_bytes = stream.seek(0, os.SEEK_END)
+            if size_bytes:
+                stream.seek(-1, os.SEEK_END)
+                # What a crash has cut short must not swallow this line too.
+                line = line if stream.read(1) == b"\n" else b"\n" + line
+            try:
+                if stream.write(line) < len(line):
+                    raise OSError(ENOSPC, os.strerror(ENOSPC))
+                os.fsync(stream.fileno())
+            except OSError:
+                with suppress(OSError):
+                    stream.truncate(size_bytes)
+                raise
 
     def after(self, known: list[Obeyed]) -> list[Obeyed]:
         """Commands of this run that are not among the known ones, by tick, then as they came."""

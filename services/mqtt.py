@@ -25,6 +25,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from services.pace import SYSTEM_CLOCK, Clock, full_jitter_s
+from services.rivals import Rivals
 from services.settings import Settings
 from twin.errors import DependencyUnavailableError
 
@@ -259,19 +260,22 @@ async def keep_connected(
 ) -> None:
     """Run `use(connection)` again after every loss, until it returns by itself.
 
+    Another process with the same client id is left alone for a while (services/rivals.py).
     Raises DependencyUnavailableError if the broker was never reached within
     `startup_timeout_s` (0 = try for ever).
     """
     loop = asyncio.get_running_loop()
     deadline_s = loop.time() + settings.startup_timeout_s if settings.startup_timeout_s else None
     waits_s, down, lost = full_jitter_s(clock=clock), False, ""
-    make = connector or connect
+    make, rivals = connector or connect, Rivals(clock)
+    opened_s: float | None = None
     for at_broker in cycle(settings.by_broker()):
         try:
             async with make(at_broker, client_id, service, persistent=persistent) as connection:
                 if down:
                     LOG.warning("broker %s is back", settings.mqtt_url)
                 deadline_s, waits_s, down = None, full_jitter_s(clock=clock), False
+                opened_s = loop.time()
                 await use(connection)
                 return
         except* LostConnectionError as group:
@@ -287,4 +291,9 @@ async def keep_connected(
         if not down:
             LOG.warning("broker %s: %s; trying again", settings.mqtt_url, lost)
         down = True
-        await asyncio.sleep(next(waits_s))
+        away_s = rivals.wait_s(None if opened_s is None else loop.time() - opened_s)
+        if away_s:
+            text = "%s: %d short sessions in a row: is there another %s? next try in %.0f s"
+            LOG.warning(text, settings.mqtt_url, rivals.young_count, client_id, away_s)
+        opened_s = None
+        await asyncio.sleep(max(away_s, next(waits_s)))

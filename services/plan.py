@@ -85,4 +85,5 @@ class Counts:
     unheard: int = 0  # acknowledged by the broker while no ingester subscribed: still owed
     commands: int = 0
     commands_refused: int = 0
+    checkpoint_failures: int = 0  # that the disk did not take
     parts_refused: int = 0  # messages on the lane of roll-up parts that are none of this fleet

@@ -4,7 +4,8 @@ An answer other than "stored" does not say which it is: InfluxDB answers 400 for
 for a full disk, and 2.x has answered 500 for a type conflict. So before any row is called poison
 a canary row is written. If that fails the store is down: everything waits, nothing is given up.
 If it passes, the rows are halved until those are found that fail alone, in at most
-2 ceil(log2 n) + 2 writes for one bad row among n (the first write, the canary, two per halving).
+2 ceil(log2 n) + 2 writes for one bad row among n (the first write, the canary, two per halving),
+and three more to be sure of it where the store's answer was a failure of its own.
 
 A write that is not answered within seconds is given up and tried again on another connection:
 behind a link that lost its packets the old one could hang for minutes. A store that is only slow
@@ -112,14 +113,26 @@ class Guard:
             if right is not None:
                 parts.append((middle, stop, right, right_soft))
             parts.append((start, middle, left, left_soft))
-        beside = lines[doubtful[-1]] if doubtful else b""
-        if doubtful and not await self.canary(beside):  # it went down while we looked: look again
-            await self._until_up(beside)
-            again = await self.isolate([lines[index] for index in doubtful], reason)
-            for place, index in enumerate(doubtful):
-                del bad[index]
-                bad |= {index: again[place]} if place in again else {}
+        for index in await self._taken_after_all(lines, doubtful):
+            del bad[index]
         return bad
+
+    async def _taken_after_all(self, lines: list[bytes], doubtful: list[int]) -> list[int]:
+        """Which of the rows that failed by the store's own failure it takes, when it is well.
+
+        A failure may have been the end of an outage: a row is poison when it fails alone between
+        two canaries that pass.
+        """
+        taken: list[int] = []
+        left = doubtful
+        while left:
+            await self._until_up(lines[left[-1]])
+            failed = [index for index in left if (await self._attempt([lines[index]]))[0]]
+            taken += [index for index in left if index not in failed]
+            left = failed
+            if left and await self.canary(lines[left[-1]]):
+                break
+        return taken
 
     async def _attempt(self, lines: list[bytes]) -> tuple[str | None, bool]:
         """Why the store does not take these rows, if so; and whether that is in doubt."""

@@ -43,8 +43,11 @@ def resume_from(path: Path, simulator: Simulator) -> bool:
 
 
 async def keep_checkpoints(path: Path, simulator: Simulator, every_s: float) -> None:
-    """Take a checkpoint now and then; write it once all that came before it is stored."""
-    wait_s = min(FIRST_AFTER_S, every_s)
+    """Take a checkpoint now and then; write it once all that came before it is stored.
+
+    A disk that does not take it leaves the one before as it was: a restart then repeats more.
+    """
+    wait_s, disk_is_well = min(FIRST_AFTER_S, every_s), True
     while True:
         await asyncio.sleep(wait_s)
         wait_s = min(2.0 * wait_s, every_s)
@@ -55,4 +58,12 @@ async def keep_checkpoints(path: Path, simulator: Simulator, every_s: float) -> 
         while simulator.outbox.owes_any(owed):
             simulator.changed.clear()
             await simulator.changed.wait()
-        await asyncio.to_thread(write_whole, path, data)
+        try:
+            await asyncio.to_thread(write_whole, path, data)
+        except OSError as error:
+            simulator.counts.checkpoint_failures += 1
+            if disk_is_well:
+                LOG.error("%s: %s; the checkpoint before it stays", path, error)
+            disk_is_well = False
+        else:
+            disk_is_well = True

@@ -26,6 +26,12 @@ def watch_simulator(metrics: Metrics, simulator: "Simulator") -> None:
     metrics.counter("commands_total", "Commands carried out", lambda: counts.commands)
     metrics.counter("commands_refused_total", "Refused", lambda: counts.commands_refused)
     metrics.counter("parts_refused_total", "No roll-up parts", lambda: counts.parts_refused)
+    metrics.counter(
+        "disk_failures_total",
+        "Writes our own disk refused",
+        lambda: {"checkpoint": counts.checkpoint_failures},
+        "file",
+    )
     metrics.gauge("inflight", "Frames not known to be stored", lambda: outbox.frames_count)
     metrics.gauge("queue_bytes", "Bytes not known to be stored", lambda: outbox.bytes_count)
     metrics.gauge("clock_lag_seconds", "Behind the wall clock", lambda: simulator.pace.lag_s)

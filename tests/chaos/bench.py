@@ -1,9 +1,12 @@
 """A real pipeline for one scenario: mosquitto, influxd, `twin simulate`, `twin ingest`."""
 
+import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -18,6 +21,7 @@ from services.arguments import parse_epoch
 SCENARIO = Path(__file__).with_name("thousand.yaml")
 EPOCH_UNIX_S = parse_epoch("2026-10-01T00:00:00Z")
 SATELLITES = 1000
+PLANES = 25
 LOOK_EVERY_S = 0.25
 MOSQUITTO = """\
 listener {port} 127.0.0.1
@@ -31,16 +35,34 @@ max_queued_bytes 2000000000
 max_inflight_messages 1000
 set_tcp_nodelay true
 """
-DELAYED_START = ("broker", "store")
+Environments = Mapping[str, Mapping[str, str]]
+"""Settings of our own services by part."""
 
 
 class Bench:
-    """The parts, the links between them (proxies if wanted), and the questions at the end."""
+    """The parts, the links between them (proxies if wanted), and the questions at the end.
 
-    def __init__(self, home: Path, seed: int, *, run_s: float, proxied: bool = False) -> None:
+    rate: seconds of the run per second of the wall; settings: of our own services.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        seed: int,
+        *,
+        run_s: float,
+        proxied: bool = False,
+        satellites: int = SATELLITES,
+        rate: float = 1.0,
+        settings: Environments | None = None,
+    ) -> None:
         self.home = home
         self.random = Random(seed)
         self.run_s = run_s
+        self.rate = rate
+        self.satellites = satellites
+        self.scenario = scenario_of(home, satellites)
+        self._settings = settings or {}
         self.links: dict[str, Proxy] = {}
         broker, store, health = free_port(), free_port(), free_port()
         self.broker_port, self.store_port, self.health_port = broker, store, health
@@ -66,7 +88,15 @@ class Bench:
 
     def _add(self, name: str, command: tuple[str, ...], **environment: str) -> None:
         told = {"TWIN_STATE_DIR": str(self.home / name)} | environment
+        told |= self._settings.get(name, {})
         self.parts[name] = Part(name, command, self.home / f"{name}.log", told)
+
+    def add_double(self, name: str, **environment: str) -> Part:
+        """Another process of the same command and log-in, with a directory of its own."""
+        first, double = self.parts[name], f"{name}-double"
+        told = dict(first.environment) | {"TWIN_STATE_DIR": str(self.home / double)} | environment
+        self.parts[double] = Part(double, first.command, self.home / f"{double}.log", told)
+        return self.parts[double]
 
     def _broker_conf(self) -> str:
         path = self.home / "mosquitto.conf"
@@ -101,8 +131,8 @@ class Bench:
         self._add(
             "simulate",
             twin(
-                *("simulate", str(SCENARIO), "--for", f"{self.run_s:g}s", "--drain", "60"),
-                *("--started-at", repr(self.begun_unix_s)),
+                *("simulate", str(self.scenario), "--for", f"{self.run_s:g}s", "--drain", "60"),
+                *("--started-at", repr(self.begun_unix_s), "--rate", f"{self.rate:g}"),
             ),
             TWIN_MQTT_URL=self._simulate_url,
         )
@@ -113,12 +143,12 @@ class Bench:
 
     def until(self, run_s: float) -> None:
         """Wait until so many seconds of the run have passed."""
-        time.sleep(max(0.0, self.begun_unix_s + run_s - time.time()))
+        time.sleep(max(0.0, self.begun_unix_s + run_s / self.rate - time.time()))
 
     @property
     def now_s(self) -> float:
         """Seconds of the run that have passed."""
-        return time.time() - self.begun_unix_s
+        return (time.time() - self.begun_unix_s) * self.rate
 
     def stamp_ns(self, run_s: float) -> int:
         """The time stamp of a report that is due at this second of the run."""
@@ -127,7 +157,7 @@ class Bench:
     def drained_s(self, limit_s: float) -> float | None:
         """Seconds until everything due up to now is stored; None if that takes longer."""
         begun_s, due_s = time.monotonic(), min(self.now_s, self.run_s - 1.0)
-        wanted = SATELLITES * (int(due_s) + 1)
+        wanted = self.satellites * (int(due_s) + 1)
         while time.monotonic() - begun_s < limit_s:
             if self.store.count_until(self.stamp_ns(due_s)) >= wanted:
                 return time.monotonic() - begun_s
@@ -140,44 +170,112 @@ class Bench:
         if due_s >= self.run_s:
             return None
         while self.now_s < due_s + limit_s:
-            if self.store.count_until(self.stamp_ns(due_s), self.stamp_ns(due_s)) >= SATELLITES:
+            stamp_ns = self.stamp_ns(due_s)
+            if self.store.count_until(stamp_ns, stamp_ns) >= self.satellites:
                 return max(0.0, self.now_s - due_s)
             time.sleep(LOOK_EVERY_S)
         return None
 
     def finish(self, limit_s: float = 120.0) -> Verdict:
         """Wait for the simulator's own end, then compare every row."""
-        left_s = max(0.0, self.run_s - self.now_s)
+        left_s = max(0.0, self.run_s - self.now_s) / self.rate
         code = self.parts["simulate"].wait(left_s + limit_s)
         if code != 0:
             raise AssertionError(f"simulate ended with {code}\n{self.tail('simulate')}")
         for name in ("broker", "store", "ingest"):
             if not self.parts[name].is_running:
                 raise AssertionError(f"{name} has ended by itself\n{self.tail(name)}")
-        return judge(self.store, str(SCENARIO), self.run_s)
+        return judge(self.store, str(self.scenario), self.run_s)
 
     def tail(self, name: str) -> str:
         """The end of a part's log."""
-        return self.parts[name].log_path.read_text(errors="replace")[-2000:]
+        return self.log(name)[-2000:]
+
+    def log(self, name: str) -> str:
+        """All that a part has said."""
+        return self.parts[name].log_path.read_text(errors="replace")
+
+    def tracebacks(self) -> list[str]:
+        """Parts that ended, or went on, with an exception that nobody handled."""
+        return [name for name in self.parts if "Traceback" in self.log(name)]
+
+    # -- what the ingester says of itself
+
+    def ready(self, port: int | None = None) -> dict[str, bool] | None:
+        """Its checks; None while it answers nothing."""
+        try:
+            url = f"http://127.0.0.1:{port or self.health_port}/readyz"
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                checks: dict[str, bool] = json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            checks = json.loads(error.read())
+        except (OSError, ValueError):
+            return None
+        return checks
+
+    def is_ready(self, port: int | None = None) -> bool:
+        return (checks := self.ready(port)) is not None and all(checks.values())
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Sum of a metric's samples with these labels; 0 while nothing answers."""
+        try:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self.health_port}/metrics", timeout=5
+            ) as answer:
+                lines = answer.read().decode().splitlines()
+        except OSError:
+            return 0.0
+        wanted = [f'{label}="{value}"' for label, value in labels.items()]
+        found = [
+            float(line.rpartition(" ")[2])
+            for line in lines
+            if line.partition("{")[0].partition(" ")[0] == f"twin_{name}"
+            and all(pair in line for pair in wanted)
+        ]
+        return sum(found)
 
     def end(self) -> None:
-        for name in ("simulate", "ingest", "broker", "store"):
-            if name in self.parts:
-                self.parts[name].end()
+        for part in reversed(self.parts.values()):
+            part.end()
         for proxy in self.links.values():
             proxy.close()
 
 
+def scenario_of(home: Path, satellites: int) -> Path:
+    """The fleet of the chaos, of another size where that is asked for (a multiple of 25)."""
+    if satellites == SATELLITES:
+        return SCENARIO
+    if satellites % PLANES or not satellites:
+        raise ValueError(f"{satellites} satellites do not fill {PLANES} planes")
+    text = SCENARIO.read_text().replace("per_plane: 40", f"per_plane: {satellites // PLANES}")
+    path = home / "fleet.yaml"
+    path.write_text(text.replace("name: thousand", f"name: fleet-{satellites}"))
+    return path
+
+
 @contextmanager
 def pipeline(
-    seed: int, *, run_s: float, proxied: bool = False, keep: Path | None = None
+    seed: int,
+    *,
+    run_s: float,
+    proxied: bool = False,
+    satellites: int = SATELLITES,
+    rate: float = 1.0,
+    settings: Environments | None = None,
 ) -> Iterator[Bench]:
     """A bench in a directory of its own; everything is ended whatever happens."""
-    home = Path(tempfile.mkdtemp(prefix="twin-chaos-", dir=keep))
-    bench = Bench(home, seed, run_s=run_s, proxied=proxied)
+    home = Path(tempfile.mkdtemp(prefix="twin-chaos-"))
+    bench = Bench(
+        home,
+        seed,
+        run_s=run_s,
+        proxied=proxied,
+        satellites=satellites,
+        rate=rate,
+        settings=settings,
+    )
     try:
         yield bench
     finally:
         bench.end()
-        if keep is None:
-            shutil.rmtree(home, ignore_errors=True)
+        shutil.rmtree(home, ignore_errors=True)

@@ -44,6 +44,11 @@ class Verdict:
     def is_clean(self) -> bool:
         return not (self.lost or self.unknown or self.corrupt) and self.issued == self.stored > 0
 
+    @property
+    def short(self) -> str:
+        """Lost, double and corrupt, of how many."""
+        return f"{self.lost}, {self.unknown}, {self.corrupt} of {self.issued:,} rows"
+
     def __str__(self) -> str:
         return (
             f"{self.issued:,} rows issued, {self.stored:,} stored, {self.lost:,} lost, "
