@@ -10,7 +10,7 @@ SOAK_S ?= 600
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: help install up test check bench soak simulate-nightly chaos format lint types imports fresh generate golden secrets sbom images debian clean
+.PHONY: help install up test check bench soak simulate-nightly chaos grafana-smoke format lint types imports fresh generate golden secrets sbom images debian clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ check: $(DEV) debian ## The whole gate: format, lint, types, import rules, gener
 	$(BIN)/python scripts/generate.py --check
 	scripts/vendor_console.sh --check
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+grafana-smoke: $(DEV) ## Try everything on the Grafana of TWIN_GRAFANA_URL; pictures into build/
+	$(BIN)/twin provision smoke $(ARGS)
 
 format: $(DEV) ## Format and fix what can be fixed
 	$(BIN)/ruff format .

@@ -15,8 +15,9 @@ from services.drill_commands import drill_app
 from services.export_commands import export_app
 from services.gap_commands import gaps_app
 from services.life_commands import life_app
+from services.notification_commands import notifications_app
 from services.pipeline_commands import config_app, dlq_app, drain_app
-from services.provision_commands import notifications_app, provision_app
+from services.provision_commands import provision_app
 from services.run_commands import run_app
 from services.sky_commands import sky_app
 from twin.errors import TwinError

@@ -10,6 +10,7 @@ import orjson
 import typer
 
 from services.arguments import parse_epoch
+from services.findings import Finding
 from services.grafana_settings import GrafanaSettings, load_grafana_settings
 from services.process import log_to_stderr, run
 from services.provision import Change, Kind
@@ -219,10 +220,37 @@ def doctor(as_json: JsonOption = False) -> None:
         typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
     else:
         for one in found:
-            hint = "" if one.is_well else f"  -> {one.fix}"
-            mark = "ok  " if one.is_well else "FAIL"
-            typer.echo(f"{mark} {one.subject}: {one.detail}{hint}")
+            _say(one)
     if not all(one.is_well for one in found):
+        raise typer.Exit(1)
+
+
+def _say(one: Finding) -> None:
+    hint = "" if one.is_well else f"  -> {one.fix}"
+    typer.echo(f"{'ok  ' if one.is_well else 'FAIL'} {one.subject}: {one.detail}{hint}")
+
+
+@provision_app.command()
+def smoke(
+    out: Annotated[
+        Path, typer.Option(help="Directory for pictures and the list of queries.")
+    ] = Path("build/grafana-smoke"),
+    only: OnlyOption = None,
+) -> None:
+    """Try everything on a real Grafana: `make grafana-smoke`.
+
+    Applies, plans again (nothing may be left), asks every query of every panel through Grafana,
+    waits until each rule has been evaluated, writes and removes an annotation, takes pictures.
+    Exit code 1 if anything is not well.
+    """
+    from services.grafana_smoke import smoke as tried
+
+    all_well = True
+    with _opened(only, None) as (kinds, _):
+        for one in tried(kinds[0].grafana, kinds, out):
+            _say(one)
+            all_well &= one.is_well
+    if not all_well:
         raise typer.Exit(1)
 
 
@@ -262,26 +290,3 @@ def _instant(text: str, name: str) -> float:
 
 def _end(text: str | None) -> float | None:
     return None if text is None else _instant(text, "--to")
-
-
-notifications_app = typer.Typer()
-
-
-@notifications_app.command()
-def notifications(
-    listen: Annotated[str, typer.Option(help="host:port.")] = "127.0.0.1:8085",
-    check: Annotated[bool, typer.Option("--check", help="Only validate; open no port.")] = False,
-) -> None:
-    """Take the webhooks of Grafana or Alertmanager: say each, show them at /notifications.
-
-    POST /page, /ticket, /log and /drill are the receivers of docker-compose.yml. What comes
-    again is counted once.
-    """
-    from services.logs import log_as_service
-    from services.notifications import run_notifications
-    from services.settings import host_and_port
-
-    log_as_service(load_settings(), "notifications")
-    host, port = host_and_port(listen, "--listen")
-    if not check:
-        run(run_notifications(host, port))

@@ -288,8 +288,17 @@ class FakeGrafana:
         return 200, {"message": "Service account token deleted"}
 
     def annotate(self, *, body: Json, **_: Any) -> Reply:
-        self.state.annotations.append(body)
-        return 200, {"id": next(self.state.numbers), "message": "Annotation added"}
+        number = next(self.state.numbers)
+        self.state.annotations.append(body | {"id": number})
+        return 200, {"id": number, "message": "Annotation added"}
+
+    def list_annotations(self, **_: Any) -> Reply:
+        return 200, self.state.annotations
+
+    def drop_annotation(self, number: str, **_: Any) -> Reply:
+        rows = self.state.annotations
+        rows[:] = [row for row in rows if row["id"] != int(number)]
+        return 200, {"message": "Annotation deleted"}
 
     def run_query(self, *, body: Json, **_: Any) -> Reply:
         assert self.query is not None, "this test gave the fake no store to ask"
@@ -353,6 +362,8 @@ CALLS = [
     (r"POST /serviceaccounts/(\d+)/tokens", "make_token"),
     (r"DELETE /serviceaccounts/(\d+)/tokens/(\d+)", "drop_token"),
     ("POST /annotations", "annotate"),
+    ("GET /annotations", "list_annotations"),
+    (r"DELETE /annotations/(\d+)", "drop_annotation"),
     ("POST /ds/query", "run_query"),
     ("GET /prometheus/grafana/api/v1/rules", "rule_states"),
 ]

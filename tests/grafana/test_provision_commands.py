@@ -10,6 +10,8 @@ from fake import ADMIN, V13, FakeGrafana, fake_grafana
 from servers import influxd_server
 from typer.testing import CliRunner, Result
 
+from dashboards.build import dashboards
+from services import provision_wanted
 from services.provision_commands import provision_app
 from services.provision_notes import annotation
 from twin.errors import OutOfRangeError
@@ -21,6 +23,7 @@ def grafana(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeGra
         token = tmp_path / "admin"
         token.write_text(ADMIN)
         token.chmod(0o600)
+        monkeypatch.setattr(provision_wanted, "dashboards", lambda: dashboards()[:1])
         monkeypatch.setenv("TWIN_GRAFANA_URL", server.url)
         monkeypatch.setenv("TWIN_GRAFANA_TOKEN_FILE", str(token))
         monkeypatch.setenv("TWIN_ALERT_PAGE_URL", "http://pager.example/")
@@ -88,6 +91,7 @@ def test_annotations_need_only_the_annotators_token(
     assert done.exit_code == 0, done.output
     (note,) = grafana.state.annotations
     assert note == {
+        "id": note["id"],
         "text": "Drill: coolant leak",
         "tags": ["orbital-twin", "drill"],
         "time": 1_795_341_600_000,
