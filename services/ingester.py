@@ -122,6 +122,7 @@ class Ingester:
         self.marks.arrive(shard, seq)
         if self.marks.is_stored(shard, seq):
             batch.acknowledge()
+            self._changed.add(shard)  # its publisher seems not to know
         elif batch.key in self._waiting:
             self._waiting[batch.key].append(batch.acknowledge)
         else:
@@ -130,7 +131,6 @@ class Ingester:
             self.queued_bytes += len(batch.body)
             return False
         self.counts.duplicates += 1
-        self._changed.add(shard)
         return True
 
     def durable(self, batch: Batch) -> None:

@@ -5,6 +5,7 @@ N"; the publisher keeps every batch until that mark has passed it. Plain data, n
 promise can be tested without a broker.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
@@ -133,6 +134,7 @@ class _Lane:
     probes_count: int = 0  # resends of the oldest batch since anything was confirmed
     is_repeated: bool = False  # the watermark came again and had not moved
     told_seq: int = -1  # the highest watermark
+    lost_before_s: float = -math.inf  # what was sent before the patience ran out over nothing
 
     @property
     def stalls_count(self) -> int:
@@ -148,6 +150,10 @@ class Outbox:
     confirmed: a broker with short queues, which drops in silence, is not flooded again and again.
     The oldest batch alone is sent again each patience: whoever is there again answers it, and
     that tells the publisher to go on, however long the silence was.
+
+    Lost is what was not confirmed when something sent a patience later was (RACK, RFC 8985), or
+    when nothing at all was confirmed for the patience. So a store that is slower than the fleet
+    is waited for, however long its queue: whatever is sent twice makes it slower still.
     """
 
     def __init__(self, limit_bytes: int) -> None:
@@ -155,6 +161,10 @@ class Outbox:
         self.bytes_count = 0
         self.frames_count = 0
         self._lanes: dict[str, _Lane] = {}
+        self._confirmed_count = 0
+        self._confirmed_sent_s = -math.inf  # when the newest of what is confirmed was sent
+        self._progress_count = 0  # confirmed when `due` last looked
+        self._progress_s = -math.inf  # when it saw more than before
 
     @property
     def is_full(self) -> bool:
@@ -184,6 +194,9 @@ class Outbox:
             self.bytes_count -= len(owed.payload)
             frames += owed.frames
             confirmed += 1
+            if owed.sends_count == 1 and owed.sent_s is not None:  # else: which copy was it?
+                self._confirmed_sent_s = max(self._confirmed_sent_s, owed.sent_s)
+        self._confirmed_count += confirmed
         if confirmed:
             lane.probes_count = 0
             lane.window = min(WINDOW_BATCHES, lane.window + confirmed)
@@ -224,19 +237,32 @@ class Outbox:
         return lane.is_repeated or next(reversed(lane.batches.values())).sent_s is None
 
     def due(self, now_s: float, patience_s: float) -> Iterator[Owed]:
-        """Of each window, batches never sent and those sent so long ago that they may be lost.
+        """Of each window, batches never sent and those that seem lost.
 
         A watermark that is told again without having moved says that something later has come
         and the oldest has not: that one is sent again soon.
         """
+        if self._confirmed_count > self._progress_count:
+            self._progress_count, self._progress_s = self._confirmed_count, now_s
         for lane in self._lanes.values():
             wait_s = patience_s * 2.0 ** min(lane.stalls_count, STALLS_LIMIT)
             for place, owed in enumerate(islice(lane.batches.values(), lane.window)):
-                limit_s = wait_s
-                if place == 0:
-                    limit_s = min(patience_s, REPEATED_S) if lane.is_repeated else patience_s
-                if owed.sent_s is None or now_s - owed.sent_s > limit_s:
+                if owed.sent_s is None:
                     yield owed
+                    continue
+                silence_s = now_s - max(owed.sent_s, self._progress_s)
+                if place == 0 and silence_s > patience_s:
+                    lane.lost_before_s = now_s - patience_s
+                    yield owed
+                elif place == 0 and lane.is_repeated and now_s - owed.sent_s > REPEATED_S:
+                    yield owed
+                elif silence_s > wait_s or self._was_passed(lane, owed.sent_s, patience_s):
+                    yield owed
+
+    def _was_passed(self, lane: _Lane, sent_s: float, patience_s: float) -> bool:
+        """Whether something sent later is confirmed, or the shard's silence is over without it."""
+        is_over = not lane.probes_count and sent_s <= lane.lost_before_s
+        return is_over or sent_s < self._confirmed_sent_s - patience_s
 
     def sent(self, owed: Owed, now_s: float) -> None:
         """Note that a batch leaves now."""
