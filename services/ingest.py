@@ -25,7 +25,7 @@ from services.owners import Owners
 from services.pace import Clock, full_jitter_s
 from services.settings import Settings
 from services.spool import Spool
-from services.store import Store, StoreUnavailableError
+from services.store import Store, StoreUnavailableError, request_bytes
 from services.telemetry import observed
 from services.topics import Topics, parse
 from services.world import REAL_WORLD, World
@@ -54,7 +54,9 @@ async def run_ingest(
         owners = Owners(settings.owners_file, metrics)
         lanes = Lanes(lambda: owners.table)
         control.on_reload.append(lambda: owners.reload(lanes))
-        ingester = Ingester(store, letters, world.clock, lanes=lanes)
+        ingester = Ingester(
+            store, letters, world.clock, lanes=lanes, request_bytes=request_bytes(settings)
+        )
         watch_ingester(metrics, ingester, world.clock)
         async with (
             observed(settings.health_listen, ingester.checks, metrics, store, world.clock),

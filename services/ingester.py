@@ -25,7 +25,6 @@ from services.watermark import ShardKey, StoredMarks
 
 LOG = logging.getLogger(__name__)
 QUEUE_BATCHES = 256
-REQUEST_BYTES = 2_000_000
 SALVAGES_AT_ONCE = 2
 IDLE_LOOK_S = 0.2
 STALE_STORE_S = 5.0  # something is due and nothing was stored for so long: not ready
@@ -56,6 +55,7 @@ class Ingester:
     queue: asyncio.Queue[Batch] = field(default_factory=lambda: asyncio.Queue(QUEUE_BATCHES))
     lanes: Lanes = field(default_factory=Lanes)
     spool: Spool | None = None
+    request_bytes: int = 2_000_000  # a write to the store is joined from batches up to this size
     broker_is_up: bool = False
     broker_dropped: int = 0  # as the broker itself says
     on_stored: Callable[[Batch], None] = lambda _batch: None
@@ -163,12 +163,12 @@ class Ingester:
                 self.marks.store(*batch.key)
 
     async def write_for_ever(self) -> None:
-        """One writer: what waits, up to 2 MB, in one request."""
+        """One writer: what waits, up to `request_bytes`, in one request."""
         try:
             while True:
                 batches = [await self.queue.get()]
                 size = len(batches[0].body)
-                while size < REQUEST_BYTES and not self.queue.empty():
+                while size < self.request_bytes and not self.queue.empty():
                     batches.append(self.queue.get_nowait())
                     size += len(batches[-1].body)
                 if self.spool is not None:

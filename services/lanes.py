@@ -22,7 +22,8 @@ from twin.rollups import ROLLUP_SHARD
 
 HEAD = re.compile(rb"[a-z_0-9]+((?:,[a-z_0-9]+=[A-Za-z0-9_.:-]+)+)")
 STAMP = re.compile(rb"-?[0-9]{1,19}")
-NEWLINE, SPACE, EQUALS = 10, 32, 61
+SPACE, EQUALS = 32, 61
+ROW_MARKS = np.array([SPACE, SPACE, 10], dtype=np.uint8)  # what a row has that does not print
 HEADS_PER_SHARD_LIMIT = 16_384
 FLEETS_LIMIT = 1_000
 
@@ -129,25 +130,21 @@ class Lanes:
         if b'"' in body or b"\\" in body:
             raise RefusedMessageError("schema", "a row with text or escapes")
         octets = np.frombuffer(body, dtype=np.uint8)
-        ends = np.flatnonzero(octets == NEWLINE)
-        spaces = np.flatnonzero(octets == SPACE)
-        begins = np.concatenate([[0], ends[:-1] + 1])
-        if (
-            len(spaces) != 2 * len(ends)
-            or not (
-                (begins < spaces[::2]) & (spaces[::2] + 1 < spaces[1::2]) & (spaces[1::2] < ends)
-            ).all()
-        ):
+        places = np.flatnonzero(octets <= SPACE)  # and whatever else does not print
+        if places.size % 3 or (octets[places].reshape(-1, 3) != ROW_MARKS).any():
             raise RefusedMessageError("schema", "a row that is not `head fields stamp`")
-        cuts = zip(begins.tolist(), spaces[::2].tolist(), strict=True)
-        self._check_heads(header, {body[begin:space] for begin, space in cuts})
-        cuts = zip((spaces[1::2] + 1).tolist(), ends.tolist(), strict=True)
-        for stamp in {body[space:end] for space, end in cuts}:
+        marks = places.reshape(-1, 3)
+        begins = np.concatenate([[0], marks[:-1, 2] + 1])
+        if (np.diff(marks, axis=1, prepend=begins[:, None] - 1) < 2).any():
+            raise RefusedMessageError("schema", "a row that is not `head fields stamp`")
+        cuts = zip(begins.tolist(), marks[:, 0].tolist(), strict=True)
+        heads = [body[begin:end] for begin, end in cuts]
+        self._check_heads(header, set(heads))
+        cuts = zip((marks[:, 1] + 1).tolist(), marks[:, 2].tolist(), strict=True)
+        for stamp in {body[begin:end] for begin, end in cuts}:
             if not STAMP.fullmatch(stamp):
                 raise RefusedMessageError("schema", "a row whose stamp is not a whole number")
-        equals = np.flatnonzero(octets == EQUALS)  # those between a row's two spaces are of fields
-        edges = np.searchsorted(equals, spaces)
-        return int((edges[1::2] - edges[::2]).sum())
+        return int(np.count_nonzero(octets == EQUALS)) - b"".join(heads).count(b"=")
 
     def _check_heads(self, header: FrameHeader, heads: set[bytes]) -> None:
         fleet = self._fleets.get(header.fleet)

@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     influx_password_file: Path | None = Field(None, description="file with the password")
     influx_token: SecretStr | None = Field(None, description="token of a 2.x or 3.x server")
     influx_token_file: Path | None = Field(None, description="file with the token")
+    influx_request_kb: float = Field(
+        128.0, gt=0, description="rows of one write [kB]; more of them for a store far away"
+    )
 
     ingest_group: str | None = Field(
         None,

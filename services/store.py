@@ -31,6 +31,7 @@ REJECTED = frozenset({400, 413, 422})
 
 
 FORBIDDEN = 403
+EMBEDDED_REQUEST_BYTES = 2_000_000
 
 
 class StoreUnavailableError(Exception):
@@ -81,6 +82,18 @@ def open_store(settings: Settings) -> Store:
     if settings.influx_url:
         return InfluxStore(settings)
     raise StoreUnavailableError("no store: set TWIN_INFLUX_URL")
+
+
+def request_bytes(settings: Settings) -> int:
+    """How much the rows of one write should come to, at the store that the settings name.
+
+    InfluxDB sorts each write's values into a table by series and field: that of a hundred
+    satellites fits into a processor's cache, that of thousands does not and costs half as much
+    again (docs/pipeline.md). The embedded store has a transaction for each write: few large ones.
+    """
+    if settings.store_url:
+        return EMBEDDED_REQUEST_BYTES
+    return round(1000.0 * settings.influx_request_kb)
 
 
 class _HttpStore(HttpPeer):

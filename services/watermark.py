@@ -253,10 +253,9 @@ class Outbox:
                 silence_s = now_s - max(owed.sent_s, self._progress_s)
                 if place == 0 and silence_s > patience_s:
                     lane.lost_before_s = now_s - patience_s
-                    yield owed
-                elif place == 0 and lane.is_repeated and now_s - owed.sent_s > REPEATED_S:
-                    yield owed
-                elif silence_s > wait_s or self._was_passed(lane, owed.sent_s, patience_s):
+                soon = place == 0 and lane.is_repeated and now_s - owed.sent_s > REPEATED_S
+                limit_s = wait_s if place else patience_s
+                if soon or silence_s > limit_s or self._was_passed(lane, owed.sent_s, patience_s):
                     yield owed
 
     def _was_passed(self, lane: _Lane, sent_s: float, patience_s: float) -> bool:

@@ -258,6 +258,8 @@ def test_the_cache_of_the_store_fits_into_its_container() -> None:
     limit_bytes = int(compose()["services"]["influxdb"]["mem_limit"].removesuffix("g")) * 2**30
     cache_bytes = int(values["INFLUXD_STORAGE_CACHE_MAX_MEMORY_SIZE"])
     assert int(values["INFLUXD_STORAGE_CACHE_SNAPSHOT_MEMORY_SIZE"]) < cache_bytes < limit_bytes
+    heap_bytes = int(values["GOMEMLIMIT"].removesuffix("GiB")) * 2**30
+    assert cache_bytes < heap_bytes < limit_bytes
 
 
 def test_grafana_finds_the_store_and_opens_on_the_fleet() -> None:

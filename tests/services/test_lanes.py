@@ -33,6 +33,7 @@ from services.stored_rows import row_values
 from services.topics import Topics, parse
 from twin.channels import BUS_CHANNELS
 from twin.errors import ConfigurationError
+from twin.frames import FRAME_VERSION, FrameHeader, batch
 
 LP = "fleet/v1/f/lp/gateway"
 JSON = "fleet/v1/f/sat/A/tlm"
@@ -128,6 +129,37 @@ def test_a_bad_line_is_refused_with_its_reason(line: bytes, reason: str) -> None
 def test_a_bad_document_is_refused_with_its_place(payload: bytes, reason: str) -> None:
     with pytest.raises(RefusedMessageError, match=reason):
         checked(JSON, payload)
+
+
+GOOD = b"sat_state,fleet=f,sat=A x=1.0,y=2i 5\n"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        b"sat_state,fleet=f,sat=A  5\n",
+        b" x=1.0 5\n",
+        b"sat_state,fleet=f,sat=A x=1.0 \n",
+        b"sat_state,fleet=f,sat=A x=1.0\n",
+        b"sat_state,fleet=f,sat=A x=1.0 5 6\n",
+        b"\n",
+        b"sat_state,fleet=f,sat=A x=1.0\t5\n",
+        b"sat_state,fleet=f,sat=A\rx=1.0 5\n",
+        b"sat_state,fleet=f,sat=A x=1.0\x00 5\n",
+        b"sat_state,fleet=f,sat=A x=1.0 5\r\n",
+        b"sat_state,fleet=f,sat=A x=1.0 y=5\n",
+    ],
+)
+def test_a_row_of_our_own_lane_is_head_fields_and_stamp(row: bytes) -> None:
+    def own(body: bytes) -> Batch | None:
+        header = FrameHeader(FRAME_VERSION, "f", "run", "s0000", 0, 0, 5, 1, 0, 0)
+        return checked("fleet/v1/f/tlm/s0000", batch(header, body))
+
+    good = own(GOOD + GOOD)
+    assert good is not None and good.values == 4
+    for body in (row, GOOD + row, row + GOOD):
+        with pytest.raises(RefusedMessageError):
+            own(body)
 
 
 @given(st.binary(max_size=200))

@@ -25,6 +25,8 @@ def test_unit_the_bench_starts_influxd_with_the_numbers_that_are_deployed():
         "MAX_CONCURRENT_COMPACTIONS",
     ):
         assert f"{name.lower().replace('_', '-')} = {deployed[name]}\n" in text
+    rows = [row.split("=") for row in DEPLOYED.read_text().splitlines() if row[:2] == "GO"]
+    assert dict(rows) == influx_config.GO
 
 
 @pytest.mark.parametrize("satellites", [4, 97, 1000])

@@ -130,6 +130,41 @@ def test_however_long_the_silence_the_oldest_batch_is_sent_each_patience() -> No
     assert _send_due(outbox, 5.1 * 60)[0] == 1
 
 
+def test_a_slow_store_is_waited_for_as_long_as_it_goes_on() -> None:
+    outbox = Outbox(limit_bytes=10_000)
+    for seq in range(60):
+        outbox.add(_owed(seq))
+    assert _send_due(outbox, 0.0) == list(range(60))
+    for turn in range(60):  # four seconds a batch: the last one waits for four minutes
+        assert _send_due(outbox, 4.0 * turn + 3.9) == []
+        outbox.release("s0000", turn)
+
+
+def test_what_was_passed_by_something_sent_later_is_lost() -> None:
+    outbox = Outbox(limit_bytes=10_000)
+    for turn in range(10):  # one batch of each of two shards a second; the first of s0001 is lost
+        outbox.add(_owed(turn))
+        outbox.add(Owed("s0001", turn, frames=2, payload=b"x"))
+        for owed in list(outbox.due(float(turn), 5.0)):
+            assert owed.seq == turn or turn > 6, "nothing else has been missed yet"
+            outbox.sent(owed, float(turn))
+        outbox.release("s0000", turn)
+    assert {one.seq: one.sends_count for one in outbox}[0] == 2
+
+
+def test_a_copy_that_is_confirmed_says_nothing_of_what_was_sent_between() -> None:
+    """It may have been the first copy that arrived, long before."""
+    outbox = Outbox(limit_bytes=10_000)
+    outbox.add(_owed(0))
+    outbox.add(Owed("s0001", 0, frames=2, payload=b"x"))
+    assert len(_send_due(outbox, 0.0)) == 2
+    assert len(_send_due(outbox, 5.1)) == 2
+    outbox.add(Owed("s0001", 1, frames=2, payload=b"x"))
+    assert _send_due(outbox, 9.0) == [1]
+    outbox.release("s0000", 0)  # its second copy left at 5.1 s
+    assert _send_due(outbox, 10.0) == []
+
+
 def test_a_watermark_told_again_brings_the_oldest_batch_soon() -> None:
     outbox = Outbox(limit_bytes=1000)
     for seq in range(3):
