@@ -10,7 +10,7 @@ SOAK_S ?= 600
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: help install up test check bench soak simulate-nightly chaos grafana-smoke format lint types imports fresh generate golden secrets sbom images debian clean
+.PHONY: help install up test check bench soak simulate-nightly chaos grafana-smoke grafana-types queries format lint types imports fresh generate golden secrets sbom images debian clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,12 @@ soak: $(RUNTIME) debian ## 1,000 satellites on real servers for SOAK_S seconds: 
 
 simulate-nightly: $(DEV) ## Many seeds of the whole pipeline on virtual time: SEEDS=1000
 	$(BIN)/python tests/simulation/nightly.py --seeds $(SEEDS)
+
+grafana-types: $(DEV) ## Dashboards against Grafana's own types and functions, 9.4 to 13 (needs node; a minute)
+	scripts/grafana_types.sh
+
+queries: $(DEV) debian ## Every dashboard query on a real InfluxDB with a day of 10,281 satellites (half an hour)
+	$(BIN)/python tests/dashboards/query_report.py $(ARGS)
 
 chaos: $(DEV) debian ## Kill, cut off and starve real processes under load; every value recomputed
 	$(BIN)/python tests/chaos/run.py $(ARGS)

@@ -43,7 +43,7 @@ def _tokens_per_joule() -> PanelSpec:
         description="Tokens of the fleet over everything drawn from its buses, heaters included.",
         grid=NOWHERE,
         queries=(of_cells(FLEET_MEASUREMENT, cells),),
-        style=FieldStyle("suffix: /J", low=0),
+        style=FieldStyle("suffix:/J", low=0),
     )
 
 

@@ -21,6 +21,7 @@ from dashboards.rollups import ROLLUPS
 from dashboards.style import INDIGO, LEVEL_COLOURS, description, style
 
 UID = "twin-fleet"
+POWER = "twin-power"  # where a plane is looked at first
 KPI_FIELDS = (
     "sats_count",
     "critical_count",
@@ -109,8 +110,8 @@ def fleet_wall() -> DashboardSpec:
         Row(
             9,
             (
-                by_plane("critical_count", "Critical satellites by plane", UID, "max"),
-                by_plane("mode_max", "Worst power mode by plane", UID, "max", "state-timeline"),
+                by_plane("critical_count", "Critical satellites by plane", POWER, "max"),
+                by_plane("mode_max", "Worst power mode by plane", POWER, "max", "state-timeline"),
             ),
         ),
         Row(8, (_health(), _sunlight())),

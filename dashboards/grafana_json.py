@@ -75,7 +75,7 @@ def panel_json(panel: PanelSpec, number: int) -> Json:
         "type": panel.kind,
     }
     if panel.time_from:
-        whole |= {"hideTimeOverride": False, "timeFrom": panel.time_from}
+        whole["timeFrom"] = panel.time_from
     if panel.organise is not None:
         whole["transformations"] = [organise_json(panel.organise)]
     return whole
@@ -144,9 +144,8 @@ def _target(query: QuerySpec) -> Json:
 
 def _variable(variable: VariableSpec) -> Json:
     return {
-        "current": {},
+        "current": {"text": "", "value": ""},
         "datasource": DATASOURCE,
-        "definition": variable.query,
         "hide": 0,
         "includeAll": False,
         "label": variable.label,
@@ -171,6 +170,7 @@ def _dashboard_link(tag: str) -> Json:
         "tags": [tag],
         "targetBlank": False,
         "title": "",
+        "tooltip": "",
         "type": "dashboards",
         "url": "",
     }
@@ -224,9 +224,9 @@ def coloured(panel: PanelSpec) -> tuple[FieldStyle, ...]:
 
 
 def _colour(panel: PanelSpec) -> Json:
-    """Lines that no override names are shades of one colour; other panels colour by value."""
+    """Lines that no override names go from blue to purple; other panels colour by value."""
     if panel.kind in ("timeseries", "histogram"):
-        return {"fixedColor": BLUE, "mode": "shades"}
+        return {"mode": "continuous-BlPu"}
     return {"mode": "thresholds"}
 
 

@@ -63,7 +63,12 @@ def _bargauge_options(panel: PanelSpec) -> Json:
 def _history_options(_panel: PanelSpec) -> Json:
     return {
         "colWidth": 0.95,
-        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
+        "legend": {
+            "calcs": [],
+            "displayMode": "list",
+            "placement": "bottom",
+            "showLegend": True,
+        },
         "rowHeight": 0.9,
         "showValue": "never",
         "tooltip": {"mode": "single", "sort": "none"},
@@ -90,7 +95,7 @@ def _heatmap_options(panel: PanelSpec) -> Json:
         "filterValues": {"le": 1e-9},
         "legend": {"show": True},
         "rowsFrame": {"layout": "le"},
-        "tooltip": {"show": True, "yHistogram": False},
+        "tooltip": {"mode": "single", "show": True, "yHistogram": False},
         "yAxis": axis,
     }
 
@@ -122,7 +127,12 @@ def _stat_options(_panel: PanelSpec) -> Json:
 def _timeline_options(_panel: PanelSpec) -> Json:
     return {
         "alignValue": "left",
-        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
+        "legend": {
+            "calcs": [],
+            "displayMode": "list",
+            "placement": "bottom",
+            "showLegend": True,
+        },
         "mergeValues": True,
         "rowHeight": 0.85,
         "showValue": "auto",
@@ -133,7 +143,6 @@ def _timeline_options(_panel: PanelSpec) -> Json:
 def _table_options(panel: PanelSpec) -> Json:
     order = [{"desc": panel.sort_descending, "displayName": panel.sort_by}]
     return {
-        "footer": {"show": False, "reducer": ["sum"], "countRows": False, "fields": ""},
         "showHeader": True,
         "sortBy": order if panel.sort_by else [],
     }

@@ -128,7 +128,7 @@ def pipeline() -> DashboardSpec:
             8,
             (
                 _over("flow", "Stored a second", "Satellite rows and values made durable.",
-                      _cells(flow, change="per_s"), "suffix: /s"),
+                      _cells(flow, change="per_s"), "suffix:/s"),
                 _over("latency", "From report to stored", "Mean since the ingester's start, from "
                       "a report's own time to its row being stored.",
                       _mean_of("Mean", "e2e_latency_seconds"), "s"),

@@ -1,4 +1,7 @@
-"""Every query there is, with what it promises: for tests, for the report, for `doctor`."""
+"""Every query there is, with what it promises: for tests, for the report, for other tools.
+
+`python -m dashboards` prints the list as JSON.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -14,6 +14,7 @@ import json
 import statistics
 import sys
 import time
+import urllib.error
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ DATABASE = "telemetry"
 HOUR_S = 3600
 FRESH_S = 1800  # as long as the default range: every 10 s; then every minute, then ten
 POINTS = 300
+TRIES = 10
 UNITS = {"m": 60, "h": HOUR_S, "d": 24 * HOUR_S}
 
 
@@ -64,12 +66,25 @@ def fill(store: InfluxServer, count: int, hours: float, stop_ns: int) -> int:
     for body in bulk(satellites_of(count), moments_ns(stop_ns, hours)):
         lines_ = body.splitlines(keepends=True)
         for start in range(0, len(lines_), 5000):
-            store.write(DATABASE, "".join(lines_[start : start + 5000]))
+            _write(store, "".join(lines_[start : start + 5000]))
         rows += len(lines_)
     # One plane with every channel, for the queries of one satellite, and what happened.
     store.write(DATABASE, lines(stop_ns))
     store.write(DATABASE, "\n".join(happenings(stop_ns)) + "\n")
     return rows
+
+
+def _write(store: InfluxServer, body: str) -> None:
+    """Once more where the store gave up on a write: it says 500 when its disk is busy."""
+    for _ in range(TRIES):
+        try:
+            store.write(DATABASE, body)
+        except urllib.error.HTTPError as error:
+            if error.code < 500:
+                raise
+        else:
+            return
+    raise SystemExit(f"the store refused a write {TRIES} times")
 
 
 def span_s(one: ListedQuery) -> int:

@@ -122,7 +122,7 @@ def test_panel_units_and_thresholds(board: Json, panel: Json) -> None:
         found.append({row["id"]: row["value"] for row in override["properties"]})
     for fields in found:
         unit = fields["unit"]
-        assert unit in KNOWN_UNITS or unit.startswith("suffix: "), unit
+        assert unit in KNOWN_UNITS or unit.startswith("suffix:"), unit
         if "thresholds" in fields:
             rows = fields["thresholds"]["steps"]
             assert rows[0]["value"] is None
