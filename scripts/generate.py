@@ -11,7 +11,7 @@ from dashboards.channel_docs import channels_page
 from dashboards.equations_docs import EquationError, equations_page
 from dashboards.rule_specs import rule_specs
 from services.asyncapi import asyncapi_page
-from services.broker_access import SERVER_USERS, WATCH, access_table, publisher, satellite
+from services.broker_access import SERVER_USERS, UP, access_table, publisher, satellite
 from services.grafana_settings import GrafanaSettings
 from services.nats_config import CLUSTER_USERS, cluster_conf
 from services.scaling_page import scaling_page
@@ -49,7 +49,7 @@ def security_page() -> str:
     before, _, rest = text.partition(begin)
     _, end, after = rest.partition("<!-- end -->")
     guests = (satellite("sat-a", "FLEET"), publisher("telegraf", "FLEET"))
-    example = (*SERVER_USERS, WATCH, *guests)
+    example = (*SERVER_USERS, UP, *guests)
     return before + begin + access_table(example) + end + after
 
 

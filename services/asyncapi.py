@@ -72,6 +72,10 @@ _CHANNELS: dict[str, tuple[str, str, str, str, str]] = {
         "A command to a satellite, a plane, or all; answered on the event lane.",
     ),
     "events": (_TOPICS.event(), "", "event", "receive", "What was done and what happened."),
+    "alerts": (
+        _TOPICS.alerts(), "", "alertStates", "receive",
+        "Retained: rules that fire or are pending, on what and since when, as the watcher sees it.",
+    ),
     "watermarks": (
         _TOPICS.watermark(LEAF), "shard", "watermark", "receive",
         "Retained: durable without a gap up to this number; a publisher keeps what is later.",
@@ -107,6 +111,7 @@ _MESSAGES: dict[str, tuple[str, Any]] = {
     "satelliteState": ("application/json", {"type": "object", "required": ["sat", "t_ns"]}),
     "command": ("application/json", (LimitCompute, Inject, Heal, SafeMode)),
     "event": ("application/json", {"type": "object", "required": ["kind", "t_ns"]}),
+    "alertStates": ("application/json", {"type": "object", "required": ["t_ns", "alerts"]}),
     "rollupPart": (
         "application/octet-stream",
         {"type": "string", "description": "One line of JSON, then numbers as bytes."},

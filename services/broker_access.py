@@ -97,20 +97,33 @@ CONSOLE = BrokerUser(
     "console",
     "web console: sees everything, commands nothing",
     writes=(ALL.service("console"),),
-    reads=(ALL.telemetry(), ALL.state(), ALL.event(), ALL.service()),
+    reads=(ALL.telemetry(), ALL.state(), ALL.event(), ALL.alerts(), ALL.service()),
+)
+WATCH = BrokerUser(
+    "watch",
+    "watcher (`twin watch`): judges telemetry by the alert rules",
+    writes=(ALL.alerts(), ALL.event(), ALL.service("watch")),
+    reads=(
+        ALL.telemetry(),
+        ALL.mirror(),
+        ALL.lines(),
+        ALL.state(),
+        ALL.alerts(),
+        ALL.service(),
+    ),
 )
 DRILL = BrokerUser(
     "drill",
     "drill operator (`twin send`): the only one who may command",
     writes=(ALL.command(),),
-    reads=(ALL.event(), ALL.service()),
+    reads=(ALL.event(), ALL.alerts(), ALL.service()),
 )
 HEALTH = BrokerUser("health", "the broker's own health check", reads=(UPTIME,))
-WATCH = BrokerUser("watch", "`twin up`: hears how its services are", reads=(ALL.service(),))
+UP = BrokerUser("up", "`twin up`: hears how its services are", reads=(ALL.service(),))
 
-SERVER_USERS = (simulator(), INGEST, CONSOLE, DRILL, HEALTH)
+SERVER_USERS = (simulator(), INGEST, WATCH, CONSOLE, DRILL, HEALTH)
 """Users of the broker of docker-compose.yml."""
-EMBEDDED_USERS = (simulator(), INGEST, CONSOLE, DRILL, WATCH, publisher("publisher", "+"))
+EMBEDDED_USERS = (simulator(), INGEST, WATCH, CONSOLE, DRILL, UP, publisher("publisher", "+"))
 """Users of the broker that `twin up` starts."""
 
 

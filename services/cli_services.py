@@ -143,6 +143,26 @@ def ingest(
 
 
 @services_app.command()
+def watch(check: CheckOption = False) -> None:
+    """Judge telemetry from MQTT by the alert rules, as Grafana would; one for all fleets.
+
+    Every 10 s of simulated time it writes the age of each satellite's reports (`sat_watch`) and
+    each change of an alert (`alerts`) to the store, tells changes as events and retains the states
+    at `fleet/v1/FLEET/alerts`, where the console reads them. Rules: docs/alerts.md.
+    """
+    settings = load_settings()
+    log_as_service(settings, "watch")
+    from services.control import Control
+    from services.watch import run_watch
+
+    if check:
+        check_addresses(settings)
+        return
+    with only_instance(settings.state_dir, "watch"):
+        run(run_watch(settings, control=Control(listening=True)))
+
+
+@services_app.command()
 def console(
     listen: Annotated[str | None, typer.Option(help="host:port. [default: 127.0.0.1:8080]")] = None,
     check: CheckOption = False,

@@ -7,6 +7,7 @@ import ssl
 import orjson
 from aiohttp import web
 
+from services.console.alerts import AlertBoard
 from services.console.app import LOOPBACK_HOSTS, create_app
 from services.console.feed import LiveFleet
 from services.http_site import Site
@@ -43,6 +44,10 @@ class PipelineStatus:
             state = {"state": "unreadable"}
         self._services[name] = state if isinstance(state, dict) else {"state": "unreadable"}
 
+    def service(self, name: str) -> dict[str, object]:
+        """What a service said last; nothing if it has not spoken."""
+        return self._services.get(name, {})
+
     def on_event(self, payload: bytes) -> None:
         """The newest events, a bounded number."""
         try:
@@ -72,7 +77,7 @@ async def run_console(settings: Settings) -> None:
     refuse_public_bind(host, settings)
     tls = _tls(settings)
     token = settings.console_token.get_secret_value() if settings.console_token else ""
-    live, status = LiveFleet(), PipelineStatus()
+    live, status, alerts = LiveFleet(), PipelineStatus(), AlertBoard()
     extra = [name.strip() for name in settings.console_allowed_hosts.split(",") if name.strip()]
     service = ServiceState(Topics("all").service("console"), "console")
     metrics = Metrics("console")
@@ -88,6 +93,7 @@ async def run_console(settings: Settings) -> None:
             live,
             store,
             status,
+            alerts=alerts,
             allowed_hosts=[*LOOPBACK_HOSTS, *extra],
             token=token,
             cookie_over_tls=tls is not None,
@@ -102,7 +108,7 @@ async def run_console(settings: Settings) -> None:
                 status.broker_is_up = True
                 metrics.connections += 1
                 try:
-                    await _listen(connection, live, status)
+                    await _listen(connection, live, status, alerts)
                 finally:
                     status.broker_is_up = False
 
@@ -126,17 +132,21 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
-async def _listen(connection: Connection, live: LiveFleet, status: PipelineStatus) -> None:
+async def _listen(
+    connection: Connection, live: LiveFleet, status: PipelineStatus, alerts: AlertBoard
+) -> None:
     """Everything a person may want to see, of every fleet."""
     topics = Topics()
-    await connection.subscribe(topics.telemetry(), topics.state(), topics.service(), topics.event())
+    await connection.subscribe(
+        topics.telemetry(), topics.state(), topics.service(), topics.event(), topics.alerts()
+    )
     async for message in connection.messages():
         message.acknowledge()
         status.messages_count += 1
-        _show(message, live, status)
+        _show(message, live, status, alerts)
 
 
-def _show(message: Message, live: LiveFleet, status: PipelineStatus) -> None:
+def _show(message: Message, live: LiveFleet, status: PipelineStatus, alerts: AlertBoard) -> None:
     address = parse(message.topic)
     if address is None:
         return
@@ -146,5 +156,8 @@ def _show(message: Message, live: LiveFleet, status: PipelineStatus) -> None:
         live.on_state(address.leaf, message.payload)
     elif address.lane == "service":
         status.on_service(address.leaf, message.payload)
+        alerts.on_service(address.leaf, status.service(address.leaf))
+    elif address.lane == "alerts":
+        alerts.on_states(address.fleet, message.payload)
     elif address.lane == "event":
         status.on_event(message.payload)

@@ -28,6 +28,7 @@ CREDENTIALS = "credentials"  # directory of one password file for each user
 ADDRESS = "url"
 NATS_CONNECTIONS = 1000
 NATS_LOGIN_S = 5.0
+NATS_ACKS_PENDING = 8000  # of one filter; a session has 65,535 for all, so room for eight
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def nats_conf(directory: Path, port: int, client_port: int, passwords: Mapping[s
                 "host": "127.0.0.1",
                 "port": port,
                 "ack_wait": "30s",
-                "max_ack_pending": 10000,
+                "max_ack_pending": NATS_ACKS_PENDING,
             },
             "authorization": {"timeout": NATS_LOGIN_S, "users": users},
             "log_file": str(directory / "nats.log"),

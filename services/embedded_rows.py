@@ -15,12 +15,13 @@ TAGS = frozenset(
     {
         *("fleet", "plane", "sat", "accel", "tenant", "shard", "service", "instance"),
         *("channel", "le", "kind", "target"),
+        *("rule", "severity", "drill"),
     }
 )
 STORED_AT = "stored_at_s"
 
 Table = dict[str, np.ndarray[tuple[int], np.dtype[np.generic]]]
-Row = tuple[list[tuple[str, str]], int, dict[str, float | int]]
+Row = tuple[list[tuple[str, str]], int, dict[str, float | int | str]]
 
 
 class NewestTimes:
@@ -89,7 +90,8 @@ def read_rows_of(
 ) -> list[Row]:
     """Tags, time and values of a fleet's rows; with a field only that one.
 
-    known: columns of the measurement; interval: fleet, first and last time [ns].
+    known: columns of the measurement; interval: fleet, first and last time [ns]; a fleet without
+    a name is every one, and rows of none.
     """
     if not known or (field and field not in known):
         return []
@@ -97,10 +99,12 @@ def read_rows_of(
     values = [field] if field else sorted(known - TAGS - {"time", STORED_AT})
     cells = ",".join(map(_name, ["time", *tags, *values]))
     only = f"AND {_name(field)} IS NOT NULL" if field else ""
+    fleet, *times = interval
+    of_fleet = "fleet = ? AND" if fleet else ""
     answer = connection.execute(
         f"SELECT {cells} FROM {_name(measurement)}"
-        f" WHERE fleet = ? AND time BETWEEN ? AND ? {only} ORDER BY {cells}",
-        interval,
+        f" WHERE {of_fleet} time BETWEEN ? AND ? {only} ORDER BY {cells}",
+        interval if fleet else times,
     )
     found: list[Row] = []
     for time_ns, *rest in answer.fetchall():

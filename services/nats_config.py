@@ -7,7 +7,7 @@ not in it: they are variables of the server's environment.
 import json
 from collections.abc import Mapping, Sequence
 
-from services.broker_access import CONSOLE, DRILL, INGEST, BrokerUser, simulator
+from services.broker_access import CONSOLE, DRILL, INGEST, WATCH, BrokerUser, simulator
 from services.embedded_broker import NATS_CONNECTIONS, NATS_LOGIN_S, nats_permissions
 from services.jetstream import STREAM
 from services.topics import Topics
@@ -36,7 +36,7 @@ GROUP = BrokerUser(
     writes=(*INGEST.writes, SERVICES[0]),
     reads=INGEST.reads,
 )
-CLUSTER_USERS = (SIMULATE, GROUP, CONSOLE, DRILL)
+CLUSTER_USERS = (SIMULATE, GROUP, WATCH, CONSOLE, DRILL)
 
 
 def cluster_conf(

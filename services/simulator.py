@@ -78,7 +78,7 @@ class Simulator:
         self.to_send = asyncio.Event()  # not for every watermark: most of them free nothing
         self.broker_is_up = False
         self.lost = np.zeros(self.fleet.count, dtype=np.bool_)
-        self.last_known = LastKnown(self.fleet.count)
+        self.last_known = LastKnown(self.fleet.count, has_contact=playback)
         self.state_messages: dict[str, bytes] = {}
 
     def _take_part(self) -> None:

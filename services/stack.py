@@ -16,8 +16,8 @@ from twin.errors import ConfigurationError, Problem
 
 DRAIN_S = 2.5
 STOP_S = 1.0
-SERVICES = ("ingest", "console")
-HEALTH_ORDER = ("ingest", "simulate", "console")
+SERVICES = ("ingest", "watch", "console")
+HEALTH_ORDER = ("ingest", "simulate", "console", "watch")
 SERVERS = ("store", "broker")
 
 
@@ -48,7 +48,7 @@ class Stack:
     @property
     def settings(self) -> Settings:
         """Settings as the children see them, and the log-in of the one who watches them."""
-        told = self.told | self._login("watch")
+        told = self.told | self._login("up")
         return load_settings(**{k.removeprefix("TWIN_").lower(): v for k, v in told.items()})
 
     def _login(self, user: str) -> dict[str, str]:

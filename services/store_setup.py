@@ -1,9 +1,10 @@
 """Prepares a real InfluxDB once: `python -m services.store_setup`, run by docker-compose.yml.
 
 1.x gets two databases, of reports and of roll-ups over a minute, each with its retention, and,
-where it asks for a log-in, two users. 2.x gets two buckets, the mappings that let InfluxQL find
-them, and two tokens. Passwords or tokens go into files: `write` can only write, `read` can only
-read, both in both. The operator's goes to no other service. Running it again changes nothing that
+where it asks for a log-in, three users. 2.x gets two buckets, the mappings that let InfluxQL find
+them, and three tokens. Passwords or tokens go into files: `write` can only write, `read` can only
+read, `watch` (the watcher judges what the services count) does both, each in both. The operator's
+goes to no other service. Running it again changes nothing that
 is right, and replaces what the store no longer takes.
 """
 
@@ -13,6 +14,7 @@ import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +31,8 @@ LOG = logging.getLogger(__name__)
 SECONDS_PER_DAY = 86_400
 SHARD_DAYS = 1
 MINUTES_DAYS = 90
-ROLES = ("write", "read")
-"""Names of the token files and of the one action each token is for."""
+ROLES = {"write": ("write",), "read": ("read",), "watch": ("read", "write")}
+"""Names of the token files, and what each token is for."""
 
 Json = dict[str, Any]
 
@@ -128,8 +130,8 @@ async def set_up_store(
             buckets = {one.name: await _bucket(operator, org_id, one) for one in wanted}
             for name, bucket_id in buckets.items():
                 await _mapping(operator, org_id, name, bucket_id)
-            for action in ROLES:
-                await _token(operator, org_id, buckets, action, tokens_directory / action)
+            for role in ROLES:
+                await _token(operator, org_id, buckets, role, tokens_directory / role)
     LOG.info("store %s is ready: InfluxDB %s", settings.influx_url, version)
 
 
@@ -226,12 +228,12 @@ async def _mapping(operator: Operator, org_id: str, name: str, bucket_id: str) -
 
 
 async def _token(
-    operator: Operator, org_id: str, buckets: Mapping[str, str], action: str, path: Path
+    operator: Operator, org_id: str, buckets: Mapping[str, str], role: str, path: Path
 ) -> None:
-    """A token for one action on the buckets, in a file; kept while the store takes it for all."""
-    if path.exists() and await _works(operator, buckets, action, path.read_text().strip()):
+    """A role's token for the buckets, in a file; kept while the store takes it for all."""
+    if path.exists() and await _works(operator, buckets, role, path.read_text().strip()):
         return
-    label = f"twin {action} {operator.settings.influx_database}"
+    label = f"twin {role} {operator.settings.influx_database}"
     listed = await operator.must("GET", "/api/v2/authorizations", params={"orgID": org_id})
     for old in listed.get("authorizations", []):
         if old.get("description") == label:
@@ -240,16 +242,20 @@ async def _token(
     wanted = {
         "orgID": org_id,
         "description": label,
-        "permissions": [{"action": action, "resource": resource} for resource in resources],
+        "permissions": [
+            {"action": action, "resource": resource}
+            for action in ROLES[role]
+            for resource in resources
+        ],
     }
     # The text of a token is given once, at its creation; from 2.9 on it is stored as a hash.
     made = await operator.must("POST", "/api/v2/authorizations", body=wanted)
     write_secret(path, made["token"] + "\n")
 
 
-async def _works(operator: Operator, buckets: Iterable[str], action: str, token: str) -> bool:
+async def _works(operator: Operator, buckets: Iterable[str], role: str, token: str) -> bool:
     """Whether the store takes the token, by using it; writing nothing writes nothing."""
-    for name in buckets:
+    for name, action in product(buckets, ROLES[role]):
         if action == "read":
             query = {"db": name, "q": "SHOW MEASUREMENTS LIMIT 1"}
             answer = await operator.ask("GET", "/query", params=query, token=token)

@@ -1,4 +1,4 @@
-"""Users of an InfluxDB 1.x that asks for a log-in: one that writes, one that reads.
+"""Users of an InfluxDB 1.x that asks for a log-in: one writes, one reads, the watcher does both.
 
 InfluxDB 1.6 answers 401 without a log-in, 403 for what a user may not do. `/debug/vars` and
 `/ping` stay open to everybody: keep the port on a network of its own.
@@ -14,7 +14,7 @@ from services.http_peer import basic_login
 from services.secret_files import new_secret, write_secret
 from twin.errors import ConfigurationError, DependencyUnavailableError, Problem
 
-PRIVILEGES = {"write": "WRITE", "read": "READ"}
+PRIVILEGES = {"write": "WRITE", "read": "READ", "watch": "ALL"}
 ANYBODYS = "SHOW DATABASES"  # any user may ask; it lists what that user may see
 TIMEOUT = aiohttp.ClientTimeout(total=20.0)
 

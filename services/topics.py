@@ -6,6 +6,7 @@ fleet/v1/<fleet>/lp/<source>      line protocol of publishers that are not ours 
 fleet/v1/<fleet>/state/<sat>      retained last-known state of one satellite, on change
 fleet/v1/<fleet>/cmd/<target>     commands: a satellite id, a plane or `all`
 fleet/v1/<fleet>/event            what was done and what happened
+fleet/v1/<fleet>/alerts           retained: which alert rules fire or wait on which satellites
 fleet/v1/<fleet>/wm/<shard>       retained: stored without a gap up to this sequence number
 fleet/v1/<fleet>/stored/<shard>   numbers of batches that one ingester of a group has stored
 fleet/v1/<fleet>/part/<k>         what process k of a run in parts gives to the roll-ups
@@ -42,6 +43,10 @@ class Topics:
         """Events of the fleet."""
         return f"{ROOT}/{self.fleet}/event"
 
+    def alerts(self) -> str:
+        """Alert states of the fleet, as the watcher last saw them."""
+        return f"{ROOT}/{self.fleet}/alerts"
+
     def mirror(self, satellite: str = "+") -> str:
         """One satellite's telemetry as JSON."""
         return f"{ROOT}/{self.fleet}/sat/{satellite}/tlm"
@@ -72,8 +77,8 @@ class Address:
     """A received topic in parts."""
 
     fleet: str
-    lane: str  # tlm, sat, lp, state, cmd, event, wm, stored, part, service
-    leaf: str  # shard, satellite, target or service; empty for event
+    lane: str  # tlm, sat, lp, state, cmd, event, alerts, wm, stored, part, service
+    leaf: str  # shard, satellite, target or service; empty for event and alerts
 
 
 def parse(topic: str) -> Address | None:

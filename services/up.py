@@ -1,4 +1,4 @@
-"""`twin up`: broker, store, ingester, console and simulator from one command.
+"""`twin up`: broker, store, ingester, watcher, console and simulator from one command.
 
 Ctrl-C stops everything in an order that lets the simulator drain first; so does the end of
 `--for`, after which the frames in the store are counted.
@@ -114,6 +114,7 @@ class Run:
         self.options.on_opened(self.opened)
         await self.stack.start_store()
         await self.stack.start("ingest", twin_command("ingest"))
+        await self.stack.start("watch", twin_command("watch"))
         await self.stack.start("simulate", self._simulate_command(self.opened))
         beside.append(tasks.create_task(self._listen()))
         if not self.options.quiet:

@@ -1,6 +1,6 @@
 """What the alert evaluator speaks of: states, versions of Grafana, series, transitions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -81,6 +81,15 @@ class Series:
     def plane_names(self) -> tuple[str, ...]:
         """Planes in the order of plane_state's columns (sorted, as twin.rollups has them)."""
         return self._plane_names
+
+    def add_satellites(self, satellite_ids: Sequence[str], planes: Sequence[str]) -> None:
+        """Satellites that were not known before, and their planes, behind those that are.
+
+        Rows that were given out stay as they are, so planes that are added are not sorted in.
+        """
+        self.satellite_ids = (*self.satellite_ids, *satellite_ids)
+        self.planes = (*self.planes, *planes)
+        self._plane_names = tuple(dict.fromkeys((*self._plane_names, *planes)))
 
     @property
     def counts(self) -> dict[str, int]:

@@ -177,6 +177,15 @@ class Evaluator:
             if track.rule.condition.measurement == OPS_MEASUREMENT:
                 track.grow(count)
 
+    def add_satellites(self, satellite_ids: Sequence[str], planes: Sequence[str]) -> None:
+        """Satellites that are not among those known, and their planes, behind those that are."""
+        self.series.add_satellites(satellite_ids, planes)
+        counts = self.series.counts
+        for measurement, count in counts.items():
+            self._history.grow(measurement, count)
+        for track in self._tracks.values():
+            track.grow(counts[track.rule.condition.measurement])
+
     def _ticked(self, track: _Track, found: Verdict, time_s: float) -> list[Transition]:
         track.value = found.value
         before = track.state.copy()

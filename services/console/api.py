@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import orjson
 from aiohttp import web
 
+from services.console.alerts import AlertBoard
 from services.console.feed import LiveFleet
 from services.console.frames import MS_PER_NS, whole_fleet
 from services.console.lines import ID_PATTERN
@@ -48,6 +49,7 @@ class Console:
     status: Callable[[], dict[str, Any]]
     anomaly: AnomalyMap
     pictures: Pictures
+    alerts: AlertBoard
     browsers: int = 0
 
     def routes(self) -> list[web.RouteDef]:
@@ -61,6 +63,7 @@ class Console:
             web.get("/api/sat/{id}", self.satellite),
             web.get("/api/sat/{id}/series", self.series),
             web.get("/api/saa", self.saa),
+            web.get("/api/alerts", self.get_alerts),
             web.get("/api/status", self.get_status),
         ]
 
@@ -121,12 +124,17 @@ class Console:
         grid = await asyncio.to_thread(self.anomaly.at, fleet_altitude_km(self.live))
         return compressed(grid)
 
+    async def get_alerts(self, _request: web.Request) -> web.Response:
+        """What fires and what waits, as the watcher last said."""
+        return compressed(self.alerts.answer())
+
     async def get_status(self, _request: web.Request) -> web.Response:
         """State of the pipeline, as its owner tells it, and of this console."""
         counts = self.live.counts
         return answer(
             {
                 "pipeline": self.status(),
+                "alerts": self.alerts.counts(),
                 "console": {
                     "browsers": self.browsers,
                     "messages": counts.messages,

@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
+from services.console.alerts import AlertBoard, rules_spec
 from services.console.api import STATIC, Console, SeriesStore, refusal
 from services.console.feed import LiveFleet
 from services.console.saa import AnomalyMap
@@ -49,6 +50,7 @@ def create_app(
     bus_channels: Sequence[Channel] = BUS_CHANNELS,
     accelerator_channels: Sequence[Channel] = ACCEL_CHANNELS,
     anomaly: AnomalyMap | None = None,
+    alerts: AlertBoard | None = None,
     allowed_hosts: Sequence[str] = LOOPBACK_HOSTS,
     ticking: bool = True,
     token: str = "",
@@ -67,10 +69,11 @@ def create_app(
         live=live,
         store=store,
         channels={channel.name: channel for channel in bus_channels},
-        spec=build_spec(bus_channels, accelerator_channels),
+        spec=build_spec(bus_channels, accelerator_channels) | {"alert_rules": rules_spec()},
         status=status,
         anomaly=anomaly or AnomalyMap(),
         pictures=pictures,
+        alerts=alerts or AlertBoard(),
     )
     app = web.Application(
         middlewares=[

@@ -13,7 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from services.console.lines import LineReader, lines_of, parse_fields, parse_head, split_line
+from services.console.lines import (
+    LineReader,
+    RowGroups,
+    lines_of,
+    parse_fields,
+    parse_head,
+    split_line,
+)
 from services.console.roster import SATELLITES_LIMIT, Roster
 from services.console.runs import Runs
 from services.console.simclock import NS, DataClock
@@ -135,16 +142,16 @@ class LiveFleet:
         if judgement == "new":
             self.counts.restarts += 1
             self._restart()
-        groups: dict[tuple[int, ...], tuple[list[int], list[int], list[list[float]]]] = {}
+        groups = RowGroups()
         for line in lines_of(payload):
             self.counts.lines += 1
             try:
                 self._take(line, groups)
             except (ValueError, UnicodeDecodeError):
                 self.counts.rejected += 1
-        for columns, (rows, times_ns, values) in groups.items():
+        for columns, rows, times_ns, values in groups.arrays(np.float32):
             run = self.run
-            self._write(columns, np.array(rows), np.array(times_ns), np.array(values, np.float32))
+            self._write(columns, rows, times_ns, values)
             if run != self.run:  # the rows of the other groups are gone
                 return
 
@@ -189,11 +196,7 @@ class LiveFleet:
         return {key: parse_fields(raw)[0] for key, raw in satellite.accelerators.items()}
 
     # what ingest is made of
-    def _take(
-        self,
-        line: bytes,
-        groups: dict[tuple[int, ...], tuple[list[int], list[int], list[list[float]]]],
-    ) -> None:
+    def _take(self, line: bytes, groups: RowGroups) -> None:
         head, rest = split_line(line)
         place = self._heads.get(head, False)
         if place is False:
@@ -208,10 +211,7 @@ class LiveFleet:
         satellite = self.roster.satellites[row]
         if _stamp(rest) >= _stamp(satellite.raw):
             satellite.raw = rest
-        rows, times_ns, table = groups.setdefault(columns, ([], [], []))
-        rows.append(row)
-        times_ns.append(time_ns)
-        table.append(values)
+        groups.add(row, columns, values, time_ns)
 
     def _keep_accelerator(self, row: int, accelerator: str, rest: bytes) -> None:
         if not (_stamp(rest).isdigit() and b"=" in rest):

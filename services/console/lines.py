@@ -11,6 +11,12 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from twin.state import IntArray
 
 ID_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}\Z")
 """Satellite ids as the whole system writes them (design.md section 6)."""
@@ -133,6 +139,28 @@ class LineReader:
         values, time_ns = parse_fields(rest)
         taken = [(i, values[name]) for i, name in enumerate(self.wanted) if name in values]
         return tuple(i for i, _ in taken), [value for _, value in taken], time_ns
+
+
+class RowGroups:
+    """Rows that have the same wanted fields, gathered until they become arrays."""
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[int, ...], tuple[list[int], list[int], list[list[float]]]] = {}
+
+    def add(self, row: int, columns: tuple[int, ...], values: list[float], time_ns: int) -> None:
+        """One line as `LineReader.read` gives it, of series number `row`."""
+        rows, times_ns, table = self._groups.setdefault(columns, ([], [], []))
+        rows.append(row)
+        times_ns.append(time_ns)
+        table.append(values)
+
+    def arrays(
+        self, dtype: DTypeLike = np.float64
+    ) -> Iterator[tuple[tuple[int, ...], IntArray, IntArray, np.ndarray[Any, Any]]]:
+        """Columns, rows (r,), times [ns] (r,) and values (r, c) of each group."""
+        for columns, (rows, times_ns, table) in self._groups.items():
+            values = np.array(table, dtype).reshape(len(rows), len(columns))
+            yield columns, np.array(rows), np.array(times_ns), values
 
 
 def lines_of(payload: bytes) -> Iterator[bytes]:

@@ -34,6 +34,7 @@ LANES = PLAIN | {
     TOPICS.watermark("s0000"),
     TOPICS.service("simulate"),
     SERVICES.service("ingest-1"),
+    SERVICES.service("watch"),
     SERVICES.service("console"),
 }
 """What the judge has to hear before the stack counts as up: each service uses its rights."""
@@ -43,7 +44,7 @@ LAST_HOURS = "time >= now() - 2h"
 
 @dataclass
 class Stack:
-    """The whole stack: servers and the three services."""
+    """The whole stack: servers and our services."""
 
     broker: Broker
     store: InfluxServer
@@ -115,12 +116,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         # The group-readable form that the containers need is judged in test_secrets.py.
         for path in broker.secrets.iterdir():
             path.chmod(0o600)
-        ports = {name: free_port() for name in ("simulate", "ingest", "console")}
+        ports = {name: free_port() for name in ("simulate", "ingest", "watch", "console")}
         whole = Stack(broker, store, {}, free_port(), ports, home)
         judge = broker.client(JUDGE)
         running.enter_context(session(judge, broker.server))
         judge.subscribe("#")
-        for name in ("ingest", "console", "simulate"):
+        for name in ("ingest", "watch", "console", "simulate"):
             whole.services[name] = running.enter_context(started(name, whole))
         while not whole.lanes >= LANES:
             topic, payload = judge.received.get(timeout=60.0)
@@ -173,7 +174,7 @@ def test_the_console_serves_its_page_to_who_has_the_token(stack: Stack) -> None:
         assert b"<html" in answer.read().lower()
 
 
-@pytest.mark.parametrize("name", ["simulate", "ingest", "console"])
+@pytest.mark.parametrize("name", ["simulate", "ingest", "watch", "console"])
 def test_the_health_check_of_the_compose_file_passes(stack: Stack, name: str) -> None:
     _, _, *words = compose()["services"][name]["healthcheck"]["test"]
     url = words[-1].replace("127.0.0.1:9090", f"127.0.0.1:{stack.health_ports[name]}")

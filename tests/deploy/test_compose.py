@@ -22,7 +22,7 @@ from services.settings import Settings
 make_secrets = script("make_secrets")
 Json = dict[str, Any]
 ONE_SHOT = {"setup", "provision"}
-OURS = {"setup", "simulate", "ingest", "console", "provision", "notify"}
+OURS = {"setup", "simulate", "ingest", "watch", "console", "provision", "notify"}
 PUBLISHED = {"console": "8080", "grafana": "3000"}
 SECRET_NAME = re.compile(r"PASSWORD|TOKEN|SECRET|APIKEY|API_KEY|CREDENTIAL")
 MEMORY = re.compile(r"^\d+[mg]$")
@@ -183,16 +183,16 @@ def test_each_secret_is_made_by_make_secrets_and_goes_only_where_it_is_needed() 
     assert holders.keys() == files.keys()
     assert holders["influx_admin_token"] == {"influxdb", "setup"}
     assert holders["grafana_admin_password"] == {"grafana", "provision"}
-    for name in ("simulate", "ingest", "console"):
+    for name in ("simulate", "ingest", "watch", "console"):
         assert holders[f"mqtt_{name}_password"] == {name}
-    assert holders["mqtt_ca"] == {"mosquitto", "simulate", "ingest", "console"}
+    assert holders["mqtt_ca"] == {"mosquitto", "simulate", "ingest", "watch", "console"}
     assert holders["mqtt_server_key"] == {"mosquitto"}
     assert holders["console_token"] == {"console"}
     assert "mqtt_ca_key" not in holders
 
 
 def test_every_service_speaks_tls_to_the_broker_and_checks_who_it_is() -> None:
-    for name in ("simulate", "ingest", "console"):
+    for name in ("simulate", "ingest", "watch", "console"):
         given = environment(compose()["services"][name])
         assert given["TWIN_MQTT_URL"] == f"mqtts://mosquitto:{make_secrets.BROKER_PORT}"
         assert given["TWIN_MQTT_CA_FILE"] == "/run/secrets/mqtt_ca"
@@ -233,7 +233,7 @@ def test_every_variable_of_our_services_is_a_setting(name: str) -> None:
     assert {"TWIN_MQTT_URL", "TWIN_INFLUX_URL", "TWIN_SCENARIO"} <= given.keys()
 
 
-@pytest.mark.parametrize("name", ["simulate", "ingest", "console"])
+@pytest.mark.parametrize("name", ["simulate", "ingest", "watch", "console"])
 def test_our_health_checks_ask_the_address_that_the_service_is_told_to_serve(name: str) -> None:
     service = compose()["services"][name]
     listen = environment(service)["TWIN_HEALTH_LISTEN"]

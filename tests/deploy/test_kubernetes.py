@@ -149,7 +149,7 @@ def test_variables_are_settings_and_files_are_mounted() -> None:
     known = {f"TWIN_{key.upper()}" for key in Settings.model_fields}
     (shared,) = [one for one in documents() if one["metadata"]["name"] == "twin"]
     assert shared["data"].keys() <= known
-    for name in ("simulate", "ingest", "console"):
+    for name in ("simulate", "ingest", "watch", "console"):
         pod = workloads()[name]["spec"]["template"]["spec"]
         (one,) = pod["containers"]
         given = {env["name"]: env.get("value", "") for env in one["env"]} | shared["data"]

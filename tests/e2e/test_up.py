@@ -38,7 +38,7 @@ def test_with_no_servers_every_frame_is_stored(tmp_path: Path) -> None:
     assert_nothing_lost(summary, satellites=25, frames=25 * 8)
     parts = summary["parts"]
     assert isinstance(parts, dict)
-    assert set(parts) == {"broker", "console", "store", "ingest", "simulate"}
+    assert set(parts) == {"broker", "console", "store", "ingest", "watch", "simulate"}
 
 
 def test_without_mosquitto_the_broker_of_the_wheel_serves(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_ctrl_c_stops_everything_within_5_s_and_exits_0(
     with started(env, "--summary", "json") as process:
         until_stored(env, process)
         children = children_of(process.pid)
-        assert len(children) == 5
+        assert len(children) == 6
         begun = time.monotonic()
         if number is signal.SIGINT:
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the whole group at once

@@ -51,7 +51,8 @@ NAMES = [user.name for user in USERS]
 TOPICS = (
     f"{F}/tlm/s0000", f"{F}/tlm/s0007", f"{F}/tlm/sat-a", f"{F}/tlm/sat-b", f"{F}/tlm/s0/deeper",
     f"{F}/state/Sat1", f"{F}/state/sat-a", f"{F}/cmd/all", f"{F}/cmd/Sat1", f"{F}/cmd/sat-a",
-    f"{F}/event", f"{F}/event/deeper", f"{F}/wm/s0000", f"{F}/wm/s0007", f"{F}/wm/sat-b",
+    f"{F}/event", f"{F}/event/deeper", f"{F}/alerts", "fleet/v1/all/service/watch",
+    f"{F}/wm/s0000", f"{F}/wm/s0007", f"{F}/wm/sat-b",
     f"{F}/service/intruder", f"{F}/service/simulate", f"{F}/service/simulate-0of2",
     "fleet/v1/all/service/ingest-1", "fleet/v1/all/service/console", f"{F}/service/gateway",
     "fleet/v1/other/tlm/s0007", "fleet/v1/other/cmd/all", "fleet/v2/flown-2026/tlm/s0000",
@@ -107,6 +108,8 @@ def test_the_table_says_what_it_must() -> None:
     for own in ("simulate", "simulate-0of2"):
         assert [name for name in NAMES if f"{F}/service/{own}" in may_write[name]] == [own]
     assert may_write["console"] == {"fleet/v1/all/service/console"}
+    assert may_write["watch"] == {f"{F}/alerts", f"{F}/event", "fleet/v1/all/service/watch"}
+    assert [name for name in NAMES if f"{F}/alerts" in may_write[name]] == ["watch"]
     assert may_write["gateway"] == {
         f"{F}/{leaf}"
         for leaf in (

@@ -248,7 +248,7 @@ def test_only_the_drill_operators_credential_commands(run: Running) -> None:
     with session(stranger := make_client(None, None, mqtt.MQTTv311), RunningBroker(port)) as reason:
         assert reason.is_failure
         assert stranger.received.empty()
-    for name in ("console", "ingest", "watch", "simulate"):
+    for name in ("console", "ingest", "watch", "up", "simulate"):
         client = make_client(name, run.secrets[name], mqtt.MQTTv5)
         with session(client, RunningBroker(port)) as reason:
             assert reason == 0
@@ -307,7 +307,7 @@ def test_strangers_before_any_log_in_cost_little_and_keep_nobody_out(
 def served(run: Running, name: str, port: int) -> bool:
     """Whether somebody who means well gets what they ask for."""
     if name == "mosquitto":
-        client = make_client("watch", run.secrets["watch"], mqtt.MQTTv5)
+        client = make_client("up", run.secrets["up"], mqtt.MQTTv5)
         with session(client, RunningBroker(port)) as reason:
             return not reason.is_failure
     return fetch(f"http://127.0.0.1:{port}/healthz", run.secrets["store_token"])[0] == 200

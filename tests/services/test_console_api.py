@@ -219,7 +219,7 @@ async def test_status_passes_the_pipeline_on(client: Client) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 async def test_nothing_can_be_changed(client: Client, method: str) -> None:
-    for path in ("/", "/api/fleet", "/api/stream", "/api/saa", "/api/status"):
+    for path in ("/", "/api/fleet", "/api/stream", "/api/saa", "/api/alerts", "/api/status"):
         assert (await client.request(method, path, data=b"x")).status == 405, path
 
 

@@ -1,5 +1,6 @@
 // Boot, routes by the address's hash, keyboard, and what happens on every picture.
 
+import { AlertsView, alertSentence } from "./alerts.js";
 import { AttentionList, reasons } from "./attention.js";
 import { FleetData } from "./data.js";
 import { EarthView } from "./earth.js";
@@ -24,6 +25,7 @@ class Console {
   constructor(data) {
     this.data = data;
     this.satellite = null;
+    this.alerts = null;
     this.selected = -1;
     this.paint = new Paint(data, this._firstPaint());
     this.earth = new EarthView(find("earth"), data);
@@ -83,7 +85,7 @@ class Console {
   _picture() {
     this._repaint();
     this.figures.refresh();
-    if (!this.satellite) { this.attention.refresh(); this._card(); }
+    if (!this.satellite && !this.alerts) { this.attention.refresh(); this._card(); }
     this.satellite?.onPicture();
   }
 
@@ -119,6 +121,14 @@ class Console {
       this.figures.status = null;
     }
     this.figures.refresh();
+    this._alerts(this.figures.status?.alerts);
+  }
+
+  _alerts(counts) {
+    const link = find("alerts-link"), firing = counts?.firing ?? 0;
+    find("alerts-count").textContent = counts ? formatNumber(firing, 0) : "–";
+    link.dataset.level = !counts ? "stale" : counts.critical ? "crit" : firing ? "warn" : "ok";
+    link.setAttribute("aria-label", counts ? `Alerts: ${alertSentence(counts)}` : "Alerts: not known");
   }
 
   _clock() {
@@ -221,15 +231,16 @@ class Console {
   _key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || find("help").open || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
     const act = {
-      "/": () => find("search").focus(), "?": () => this._help(), m: () => this._project(!this.earth.globe), r: () => this._rotate(), t: () => this._theme(),
-      Escape: () => (this.satellite ? (location.hash = "#/") : this.select(-1)),
-      Enter: () => (!this.satellite && this.selected >= 0 && !/^(A|BUTTON)$/.test(event.target.tagName) ? this.open(this.selected) : "pass"),
+      "/": () => find("search").focus(), "?": () => this._help(), m: () => this._project(!this.earth.globe), r: () => this._rotate(), t: () => this._theme(), a: () => { location.hash = "#/alerts"; },
+      Escape: () => (this.satellite || this.alerts ? (location.hash = "#/") : this.select(-1)),
+      Enter: () => (!this.satellite && !this.alerts && this.selected >= 0 && !/^(A|BUTTON)$/.test(event.target.tagName) ? this.open(this.selected) : "pass"),
       ArrowLeft: () => this._arrow(event.key), ArrowRight: () => this._arrow(event.key), ArrowUp: () => this._arrow(event.key), ArrowDown: () => this._arrow(event.key),
     }[event.key];
     if (act && act() !== "pass") event.preventDefault();
   }
 
   _arrow(key) {
+    if (this.alerts) return "pass";
     if (!this.satellite) { this.select(this.wall.step(key)); return null; }
     if (key === "ArrowUp" || key === "ArrowDown") return "pass";
     this.open((this.satellite.row + (key === "ArrowRight" ? 1 : -1) + this.data.count) % this.data.count);
@@ -241,10 +252,14 @@ class Console {
     const minutes = this.satellite?.minutes;
     this.satellite?.close();
     this.satellite = null;
+    this.alerts?.close();
+    this.alerts = null;
     find("tooltip").hidden = true;
     const known = wanted !== undefined && this.data.rowOf.has(wanted);
     if (wanted !== undefined && !known && this.data.count) { location.replace("#/"); find("status").textContent = `No satellite ${wanted}.`; return; }
-    find("fleet-view").hidden = known;
+    const alerts = location.hash === "#/alerts";
+    find("alerts-view").hidden = !alerts;
+    find("fleet-view").hidden = known || alerts;
     find("satellite-view").hidden = !known;
     if (known) {
       root.dataset.ready = "loading";
@@ -252,6 +267,10 @@ class Console {
       this.selected = this.satellite.row;
       document.title = `${wanted} · Orbital Twin`;
       find("status").textContent = this._describe(this.satellite.row).join(", ");
+    } else if (alerts) {
+      root.dataset.ready = "loading";
+      document.title = "Alerts · Orbital Twin";
+      this.alerts = new AlertsView(find("alerts-view"), this.data, (text) => { find("status").textContent = text; });
     } else {
       document.title = "Orbital Twin";
       root.dataset.ready = "fleet";
