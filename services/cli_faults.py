@@ -78,8 +78,15 @@ def send(
     mode: Annotated[str | None, typer.Option(help="Of faults with modes.")] = None,
     channel: Annotated[str | None, typer.Option(help="Of sensor faults.")] = None,
     size: Annotated[float | None, typer.Option(help="Of sensor faults.")] = None,
+    at: Annotated[
+        Duration | None,
+        typer.Option(parser=parse_duration, help="Simulated time since the epoch to act at: 90s."),
+    ] = None,
 ) -> None:
     """Send a command to satellites of a running simulator and print what it answered.
+
+    It acts at the next tick, or at --at. Of a run in several processes all act at the same
+    instant: without --at, some seconds from now.
 
     `twin send FLEET all inject --fault T1 --duration 10m`, `... heal --fault T1`,
     `... --limit-compute 0.5`, `... safe-mode`, `... leave-safe-mode`.
@@ -100,6 +107,7 @@ def send(
         "mode": mode,
         "channel": channel,
         "size": size,
+        "at_s": at,
     }
     answer = run(send_command(load_settings(), fleet, target, body))
     if answer is not None:

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from twin.errors import TwinError
-from twin.fault_kinds import fault_kind
+from twin.fault_kinds import FaultKind, fault_kind
 from twin.faults import Fault, FaultPlan, planned
 from twin.state import Fleet
 
@@ -20,6 +20,18 @@ class _Command(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     id: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$")
+    at_s: float | None = Field(
+        default=None, ge=0.0, le=1e10, description="when to act, after the epoch; now if not given"
+    )
+
+    def due_s(self, elapsed_s: float) -> float:
+        """When it acts. Raises CommandRefusedError for an instant that is past."""
+        due_s = elapsed_s if self.at_s is None else self.at_s
+        if due_s < elapsed_s:
+            raise CommandRefusedError(
+                f"at_s: {due_s:g} is in the past; allowed {elapsed_s:g} to 1e+10"
+            )
+        return due_s
 
 
 class LimitCompute(_Command):
@@ -41,16 +53,11 @@ class Inject(_Command):
     mode: str | None = Field(default=None, max_length=64)
     channel: str | None = Field(default=None, max_length=64)
     size: float | None = None
-    at_s: float | None = Field(default=None, ge=0.0, le=1e10, description="onset after the epoch")
 
     def planned_at(self, elapsed_s: float) -> Fault:
         """The fault, from this instant on or from `at_s`. Raises CommandRefusedError."""
         given = self.model_dump(exclude={"id", "command", "fault", "at_s"}, exclude_none=True)
-        onset_s = elapsed_s if self.at_s is None else self.at_s
-        if onset_s < elapsed_s:
-            raise CommandRefusedError(
-                f"at_s: {onset_s:g} is in the past; allowed {elapsed_s:g} to 1e+10"
-            )
+        onset_s = self.due_s(elapsed_s)
         try:
             return planned(self.fault, onset_s=onset_s, id=self.id, **given)
         except TwinError as error:
@@ -105,13 +112,18 @@ def obeyed_plan(
             held = planned(_SAFE_MODE, onset_s=elapsed_s, duration_s=math.inf, id=command.id)
             return plan.with_fault_on(held, where)
         command = Heal(id=command.id, command="heal", fault=_SAFE_MODE)
-    try:
-        kind = fault_kind(command.fault)
-    except TwinError as error:
-        raise CommandRefusedError(str(error)) from None
+    kind = known_kind(command.fault)
     if not plan.is_on(kind, where, elapsed_s):
         raise CommandRefusedError(f"fault: no {kind.id} is on there")
     return plan.healed(kind, where, elapsed_s)
+
+
+def known_kind(fault: str) -> FaultKind:
+    """A fault of the catalogue by id or name. Raises CommandRefusedError."""
+    try:
+        return fault_kind(fault)
+    except TwinError as error:
+        raise CommandRefusedError(str(error)) from None
 
 
 def target_rows(fleet: Fleet, target: str) -> list[int]:

@@ -7,6 +7,7 @@ import ssl
 import orjson
 from aiohttp import web
 
+from services.config_hash import settings_text
 from services.console.alerts import AlertBoard
 from services.console.app import LOOPBACK_HOSTS, create_app
 from services.console.feed import LiveFleet
@@ -79,8 +80,9 @@ async def run_console(settings: Settings) -> None:
     token = settings.console_token.get_secret_value() if settings.console_token else ""
     live, status, alerts = LiveFleet(), PipelineStatus(), AlertBoard()
     extra = [name.strip() for name in settings.console_allowed_hosts.split(",") if name.strip()]
-    service = ServiceState(Topics("all").service("console"), "console")
     metrics = Metrics("console")
+    metrics.configured("settings", settings_text(settings))
+    service = ServiceState(Topics("all").service("console"), "console", lambda: metrics.config_hash)
     metrics.messages(lambda: {"received": status.messages_count})
     metrics.gauge("broker_up", "1 while connected", lambda: int(status.broker_is_up))
     async with (

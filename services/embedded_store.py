@@ -17,6 +17,7 @@ import numpy as np
 import orjson
 from aiohttp import web
 
+from services.config_hash import settings_text
 from services.embedded_rows import STORED_AT, TAGS, NewestTimes, Row, read_rows_of
 from services.health import Health
 from services.http_site import Site, asks_for, welcome
@@ -292,6 +293,7 @@ async def run_store(settings: Settings, host: str, port: int, path: Path | None)
     token = settings.store_token.get_secret_value() if settings.store_token else ""
     kept_h = settings.store_retention_h, settings.store_retention_1m_h
     server = StoreServer(Database(path), kept_h[0], token, kept_h[1])
+    server.metrics.configured("settings", settings_text(settings))
     runner = web.AppRunner(server.application(), access_log=None)
     await runner.setup()
     try:

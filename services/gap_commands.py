@@ -37,7 +37,8 @@ def gaps_list(
 ) -> None:
     """Compare the store with what the run must have issued. Exit code 1 if rows are missing.
 
-    The run is simulated again from its scenario, seed and epoch, as fast as this machine can.
+    The run is simulated again from its scenario, seed and epoch, as fast as this machine can; with
+    --since from the last checkpoint before it, where the state directory has kept one.
     """
     _audit(scenario, epoch, duration, since, as_json=as_json, repairs=False)
 

@@ -15,7 +15,7 @@ import orjson
 
 from services.command_log import CommandLog
 from services.poison import Guard
-from services.resume import checkpoint_path
+from services.resume import checkpoint_path, resume_before
 from services.runs import OpenedScenario, plan_simulation
 from services.settings import Settings
 from services.simulator import Simulator
@@ -93,12 +93,15 @@ async def audit(settings: Settings, question: Question) -> Audit:
 def _chunks(settings: Settings, question: Question) -> Iterator[list[Row]]:
     """The rows of the run in order, some ten thousand at a time.
 
+    What lies before `since_s` is not simulated where this run has kept a checkpoint of it.
+
     Commands that the run's simulator has obeyed are obeyed again, at the same ticks.
     """
     plan = plan_simulation(question.opened, math.inf, question.duration_s, 0.0)
     simulator = Simulator(plan)
-    commands = checkpoint_path(settings.state_dir, plan).with_suffix(".commands")
-    simulator.follow(CommandLog(commands, plan.run_id))
+    path = checkpoint_path(settings.state_dir, plan)
+    resume_before(path, simulator, question.since_s)
+    simulator.follow(CommandLog(path.with_suffix(".commands"), plan.run_id))
     step_s = simulator.step_s
     ticks_count = math.ceil(question.duration_s / step_s - 1e-9)
     rows: list[Row] = []

@@ -12,6 +12,7 @@ import orjson
 
 from services import dead_letters, spool
 from services.broker_access import DROPPED
+from services.config_hash import settings_text
 from services.control import Control
 from services.dead_letters import DeadLetters
 from services.ingest_group import Group, note_bytes
@@ -51,6 +52,7 @@ async def run_ingest(
     )
     async with world.open_store(settings) as store:
         metrics = Metrics("ingest", instance)
+        metrics.configured("settings", settings_text(settings))
         owners = Owners(settings.owners_file, metrics)
         lanes = Lanes(lambda: owners.table)
         control.on_reload.append(lambda: owners.reload(lanes))
@@ -116,7 +118,8 @@ async def _work(
     world: World,
     control: Control,
 ) -> None:
-    service = ServiceState(Topics("all").service(f"ingest-{instance}"), "ingest")
+    topic = Topics("all").service(f"ingest-{instance}")
+    service = ServiceState(topic, "ingest", lambda: metrics.config_hash)
     group = Group(settings.group, ingester.marks) if settings.group else None
     if group is not None:
         ingester.on_durable = group.stored

@@ -16,6 +16,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from services.config_hash import hash_of
+
 PREFIX = "twin_"
 WRITE_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 LATENCY_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -63,6 +65,7 @@ class Metrics(Collector):
         self.last_turn_s: float | None = None
         self.reload_failures = 0
         self.config_hash = 0
+        self._configured: dict[str, str] = {}
         self.connections = 0
         build = {"version": _version(), "python": platform.python_version()}
         Gauge(
@@ -74,6 +77,11 @@ class Metrics(Collector):
         self.counter(
             "reconnects_total", "Connections after the first", lambda: max(0, self.connections - 1)
         )
+
+    def configured(self, name: str, text: str) -> None:
+        """Something that this process was told: settings, or a file it has read."""
+        self._configured[name] = text
+        self.config_hash = hash_of(self._configured)
 
     def _reload_failures(self) -> Number:
         return self.reload_failures

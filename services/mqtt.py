@@ -182,10 +182,12 @@ class ServiceState:
 
     topic: str
     name: str
+    config_hash: Callable[[], int] = lambda: 0  # changes when settings or files do
 
     def payload(self, state: str, **counts: object) -> bytes:
-        """JSON of the state and the service's counters."""
-        return orjson.dumps({"service": self.name, "state": state, **counts})
+        """JSON of the state, of what the service was told, and of its counters."""
+        told = {"service": self.name, "state": state, "config_hash": self.config_hash()}
+        return orjson.dumps(told | counts)
 
 
 @asynccontextmanager

@@ -1,5 +1,8 @@
 """Commands as they change a run: the plan of faults, limits of power, and what a restart obeys."""
 
+import logging
+import math
+from bisect import insort
 from collections import deque
 from dataclasses import replace
 
@@ -8,14 +11,20 @@ import orjson
 
 from services.command_log import CommandLog, Obeyed
 from services.commands import (
+    Command,
     CommandRefusedError,
+    Heal,
+    Inject,
     LimitCompute,
+    known_kind,
     obeyed_plan,
     read_command,
     target_rows,
 )
 from twin.faults import FaultPlan
 from twin.state import BoolArray, Fleet, FleetParams, FloatArray, IntArray
+
+LOG = logging.getLogger(__name__)
 
 
 class Orders:
@@ -62,8 +71,19 @@ class Orders:
         """Commands from before a restart that are due at this tick; whether there were any."""
         before = len(self.to_obey)
         while self.to_obey and self.to_obey[0].tick <= tick:
-            self.carry_out(self.to_obey.popleft())
+            self.carry_out_again(self.to_obey.popleft())
         return len(self.to_obey) < before
+
+    def carry_out_again(self, order: Obeyed) -> None:
+        """A command that was taken for its tick; what has become impossible until then is not done.
+
+        It stays among the obeyed ones: a restart must come to the same end.
+        """
+        try:
+            self.carry_out(order)
+        except CommandRefusedError as error:
+            LOG.warning("command for tick %d is not carried out: %s", order.tick, error)
+            self.obeyed.append(order)
 
     def carry_out(self, order: Obeyed, *, live: bool = False) -> int:
         """Obey a command that came at a tick; the number of its satellites that are ours.
@@ -75,11 +95,8 @@ class Orders:
         faults = self._whole
         if not isinstance(command, LimitCompute):
             faults = obeyed_plan(faults, command, rows, order.tick * self._step_s)
-        if live and self.log is not None:
-            try:
-                self.log.add(order)
-            except OSError as error:
-                raise CommandRefusedError(f"it cannot be kept for a restart: {error}") from None
+        if live:
+            self._keep(order)
         here = np.isin(self._rows, rows)
         if isinstance(command, LimitCompute):
             self.limit_frac[here] = command.value
@@ -94,11 +111,41 @@ class Orders:
         try:
             command = read_command(payload)
             event["id"] = command.id
-            satellites = self.carry_out(Obeyed(tick, target, payload.decode()), live=True)
+            due_tick = self._due_tick(command, tick)
+            order = Obeyed(due_tick, target, payload.decode())
+            if due_tick > tick:
+                kind, satellites = "command_planned", self._plan(command, order)
+            else:
+                kind, satellites = "command_done", self.carry_out(order, live=True)
         except CommandRefusedError as error:
             return False, orjson.dumps(event | {"kind": "command_refused", "reason": str(error)})
-        done = {"kind": "command_done", "satellites": satellites} | command.model_dump()
+        done = {"kind": kind, "satellites": satellites} | command.model_dump()
         return True, orjson.dumps(event | done)
+
+    def _due_tick(self, command: Command, tick: int) -> int:
+        """The tick a command acts at; an injected fault is planned at once, for its onset."""
+        due_s = command.due_s(tick * self._step_s)
+        if isinstance(command, Inject) or command.at_s is None:
+            return tick
+        return math.ceil(due_s / self._step_s - 1e-9)
+
+    def _plan(self, command: Command, order: Obeyed) -> int:
+        """Keep a command for its tick; the number of its satellites that are ours."""
+        rows = target_rows(self._whole.fleet, order.target)
+        if isinstance(command, Heal):
+            known_kind(command.fault)
+        self._keep(order)
+        insort(self.to_obey, order, key=lambda one: one.tick)
+        return int((np.isin(self._rows, rows) & self._own).sum())
+
+    def _keep(self, order: Obeyed) -> None:
+        """On the disk before it acts. Raises CommandRefusedError where that fails."""
+        if self.log is None:
+            return
+        try:
+            self.log.add(order)
+        except OSError as error:
+            raise CommandRefusedError(f"it cannot be kept for a restart: {error}") from None
 
     def limited(self, design: FleetParams) -> FleetParams:
         """Payloads as designed, less what commands have limited."""

@@ -8,7 +8,6 @@ Without such a file the first shard of a run that names a satellite owns it. `tw
 SCENARIO` writes the file of a scenario.
 """
 
-import hashlib
 import logging
 from pathlib import Path
 from typing import Annotated
@@ -88,7 +87,7 @@ class Owners:
     def _take(self, path: Path) -> None:
         self.table = read_owners(path)
         text = repr(sorted((fleet, sorted(t.items())) for fleet, t in self.table.items()))
-        self._metrics.config_hash = int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
+        self._metrics.configured("owners", text)
 
 
 def owners_text(settings: Settings) -> str:

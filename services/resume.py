@@ -9,7 +9,7 @@ import asyncio
 import logging
 from pathlib import Path
 
-from services.checkpoint_files import FOLDER, write_whole
+from services.checkpoint_files import FOLDER, keep_older, kept_checkpoints, write_whole
 from services.plan import Plan
 from services.simulator import Simulator
 from twin.checkpoint import CheckpointError, from_bytes, to_bytes
@@ -42,6 +42,19 @@ def resume_from(path: Path, simulator: Simulator) -> bool:
     return True
 
 
+def resume_before(path: Path, simulator: Simulator, elapsed_s: float) -> bool:
+    """Go on after the latest kept checkpoint that is before an instant, where there is one."""
+    for one in kept_checkpoints(path):
+        try:
+            found = from_bytes(one.read_bytes())
+            if found.run_id == simulator.plan.run_id and found.tick * simulator.step_s < elapsed_s:
+                simulator.resume(found)
+                return True
+        except (CheckpointError, OSError) as error:
+            LOG.warning("%s: %s", one, error)
+    return False
+
+
 async def keep_checkpoints(path: Path, simulator: Simulator, every_s: float) -> None:
     """Take a checkpoint now and then; write it once all that came before it is stored.
 
@@ -65,5 +78,9 @@ async def keep_checkpoints(path: Path, simulator: Simulator, every_s: float) -> 
             if disk_is_well:
                 LOG.error("%s: %s; the checkpoint before it stays", path, error)
             disk_is_well = False
-        else:
-            disk_is_well = True
+            continue
+        disk_is_well = True
+        try:
+            keep_older(path, taken.tick, simulator.step_s, taken.run_id)
+        except OSError as error:  # a file system without links; only `twin gaps` takes longer
+            LOG.info("%s: no older checkpoints are kept: %s", path, error)

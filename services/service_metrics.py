@@ -37,7 +37,7 @@ def watch_simulator(metrics: Metrics, simulator: "Simulator") -> None:
     metrics.gauge("clock_lag_seconds", "Behind the wall clock", lambda: simulator.pace.lag_s)
     metrics.gauge("satellites", "Simulated here", lambda: simulator.fleet.count)
     metrics.gauge("broker_up", "1 while connected", lambda: int(simulator.broker_is_up))
-    metrics.config_hash = int(simulator.plan.run_id, 16)
+    metrics.configured("run", simulator.plan.run_id)
 
 
 def watch_store(metrics: Metrics, server: "StoreServer") -> None:

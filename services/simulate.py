@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from services.command_log import CommandLog
+from services.config_hash import settings_text
 from services.control import Control
 from services.metrics import Metrics
 from services.mirror import Mirror, mirror_of
@@ -49,9 +50,10 @@ async def run_simulate(
     resume_from(path, simulator)
     simulator.follow(CommandLog(path.with_suffix(".commands"), plan.run_id))
     name = f"simulate{plan.part_name}"
-    service = ServiceState(simulator.topics.service(name), name)
-
     metrics = Metrics("simulate", plan.part_name.removeprefix("-") or "1")
+    metrics.configured("settings", settings_text(settings))
+    topic = simulator.topics.service(name)
+    service = ServiceState(topic, name, lambda: metrics.config_hash)
     watch_simulator(metrics, simulator)
     mirror = mirror_of(settings, simulator)
 

@@ -41,7 +41,7 @@ def take_up(simulator: "Simulator", checkpoint: Checkpoint) -> None:
     if simulator.recorders is not None:
         simulator.recorders.restore(found.held)
     for one in obeyed_of(found.notes):
-        simulator.orders.carry_out(one)
+        simulator.orders.carry_out_again(one)
     simulator.lost = found.extra["lost_frac"] > 0.0
 
 
@@ -56,6 +56,7 @@ def status_of(simulator: "Simulator") -> dict[str, object]:
         "rate": None if math.isinf(simulator.plan.rate) else simulator.plan.rate,
         "time_ns": simulator.time_ns,
         "ticks": counts.ticks,
+        "elapsed_s": simulator.tick * simulator.step_s,
         "frames_published": counts.frames_published,
         "frames_stored": counts.frames_stored,
         "frames_late": counts.frames_late,

@@ -1,6 +1,8 @@
 """Gaps: every deleted row is named, and made again so that the store is what it was."""
 
 import hashlib
+import itertools
+import math
 import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -11,13 +13,23 @@ import pytest
 from aiohttp.test_utils import TestServer
 from servers import influxd_server
 
+from services.checkpoint_files import (
+    KEPT_COUNT,
+    forget_checkpoints,
+    keep_older,
+    kept_checkpoints,
+    write_whole,
+)
+from services.command_log import CommandLog
 from services.embedded_store import Database, StoreServer
-from services.gaps import AnotherRunError, Audit, Question, Row, audit
+from services.gaps import AnotherRunError, Audit, Question, Row, _chunks, audit
+from services.resume import checkpoint_path
 from services.runs import OpenedScenario, open_scenario, plan_simulation
 from services.settings import Settings, load_settings
 from services.simulator import Simulator
 from services.store import InfluxStore, open_store
 from services.stored_rows import row_values
+from twin.checkpoint import to_bytes
 
 SCENARIO = "flown-2026"
 EPOCH = "2026-10-01T00:00:00Z"
@@ -140,3 +152,65 @@ async def test_the_embedded_store_is_repaired_too_and_keeps_no_doubles(tmp_path:
         assert (len(holes), repaired.rows_repaired) == (gone, gone)
         assert await content(settings) == before
     server.close()
+
+
+def test_what_lies_before_is_not_simulated_again_where_a_checkpoint_is_kept(
+    tmp_path: Path,
+) -> None:
+    def rows(state_dir: Path) -> tuple[list[Row], int]:
+        ticks: list[int] = []
+        settings = load_settings(scenario=SCENARIO, epoch=EPOCH, state_dir=state_dir)
+        question = Question(
+            OPENED,
+            DURATION_S,
+            25.0,
+            False,
+            lambda _row: None,
+            lambda tick, _all: ticks.append(tick),
+        )
+        return [row for chunk in _chunks(settings, question) for row in chunk], ticks[0]
+
+    simulator = Simulator(plan_simulation(OPENED, math.inf, DURATION_S, 0.0))
+    path = checkpoint_path(tmp_path, simulator.plan)
+    order = {"command": "limit_compute", "id": "a", "value": 0.5, "at_s": 30.0}
+    simulator.follow(CommandLog(path.with_suffix(".commands"), simulator.plan.run_id))
+    simulator._obey("all", orjson.dumps(order))
+    for tick in range(40):
+        simulator.turn()
+        if tick in {10, 20, 35}:
+            taken = simulator.checkpoint()
+            assert taken is not None
+            write_whole(path, to_bytes(taken))
+            if tick < 35:
+                keep_older(path, taken.tick, 100.0, taken.run_id)
+    (tmp_path / "plain").mkdir()
+    log = CommandLog(
+        checkpoint_path(tmp_path / "plain", simulator.plan).with_suffix(".commands"),
+        simulator.plan.run_id,
+    )
+    for one in simulator.orders.obeyed:
+        log.add(one)
+    whole, first = rows(tmp_path / "plain")
+    assert first == 1
+    later, first = rows(tmp_path)
+    assert first == 22  # after tick 20, not 35
+    assert later == whole
+    assert len(whole) > 100
+
+
+def test_older_checkpoints_are_few_and_spread_over_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoints" / "f.ckpt"
+    for tick in range(0, 60_000, 20):
+        if tick % 1000 == 0:
+            write_whole(path, b"%d" % tick)
+        keep_older(path, tick, 1.0, "ab")
+        assert len(kept_checkpoints(path)) <= KEPT_COUNT + 2
+    ticks = sorted(int(one.stem.rpartition("-")[2]) for one in kept_checkpoints(path)[1:])
+    assert len(ticks) >= KEPT_COUNT // 2
+    gaps = [b - a for a, b in itertools.pairwise([0, *ticks, 60_000])]
+    assert max(gaps) < 60_000 / 3
+    assert path.read_bytes() == b"59000"
+    keep_older(path, 40, 1.0, "cd")  # another run
+    assert [one.name for one in kept_checkpoints(path)] == ["f.ckpt", "cd-40.ckpt"]
+    forget_checkpoints(tmp_path)
+    assert kept_checkpoints(path) == []
