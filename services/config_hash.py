@@ -8,8 +8,11 @@ from services.settings import SECRETS, Settings
 
 
 def settings_text(settings: Settings) -> str:
-    """Every effective setting as JSON but for secrets, which no hash may give away."""
-    hidden = {*SECRETS, *(f"{name}_file" for name in SECRETS)}
+    """Every effective setting as JSON but for secrets, which no hash may give away.
+
+    Where a process keeps its files is left out too: it does the same things elsewhere.
+    """
+    hidden = {*SECRETS, *(f"{name}_file" for name in SECRETS), "state_dir"}
     shown = settings.model_dump(mode="json", exclude=hidden)
     return orjson.dumps(shown, option=orjson.OPT_SORT_KEYS).decode()
 

@@ -25,6 +25,7 @@ def test_it_changes_with_settings_and_files_and_not_with_secrets() -> None:
     plain = hash_with(load_settings(influx_token=SECRET))
     assert plain == hash_with(load_settings(influx_token=OTHER))
     assert SECRET not in settings_text(load_settings(influx_token=SECRET))
+    assert plain == hash_with(load_settings(state_dir="/elsewhere"))
     assert plain != hash_with(load_settings(influx_database="elsewhere"))
     assert plain != hash_with(load_settings(), run="another scenario, seed or epoch")
     assert 0 < plain < 2**48
