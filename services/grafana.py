@@ -41,6 +41,15 @@ class GrafanaRefusedError(TwinError):
         self.status, self.path = status, path
 
 
+class GrafanaLogInError(ConfigurationError):
+    """Grafana does not know who we are (401) or what we are after is not ours to see (403)."""
+
+    def __init__(self, line: str, status: int) -> None:
+        needs = "give TWIN_GRAFANA_TOKEN_FILE of a service account with role Admin"
+        super().__init__([Problem(line, None, "", needs)])
+        self.status = status
+
+
 @dataclass(frozen=True)
 class Patience:
     """How often to try and how long to wait [s] in between."""
@@ -167,8 +176,7 @@ def _refusal(place: str, path: str, error: Any) -> TwinError:
     reason = said.get("message", said) if isinstance(said, dict) else said
     line = " ".join(f"{place}: HTTP {status}: {reason}".split())[:400]
     if status in {401, 403}:
-        needs = "give TWIN_GRAFANA_TOKEN_FILE of a service account with role Admin"
-        return ConfigurationError([Problem(line, None, "", needs)])
+        return GrafanaLogInError(line, status)
     if status in BUSY:
         return GrafanaBusyError(f"{line}; see Grafana's own log")
     return GrafanaRefusedError(line, status, path)

@@ -11,11 +11,10 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from services.grafana import Grafana, GrafanaRefusedError
+from services.grafana import Grafana, GrafanaLogInError
 from services.grafana_settings import GrafanaSettings
 from services.provision import Change, Found, Json, Kind
 from services.secret_files import OWN_FILE, write_secret
-from twin.errors import ConfigurationError
 
 ACCOUNT: Final = "twin-annotator"
 TOKEN_NAME: Final = "twin"
@@ -68,8 +67,8 @@ class ServiceAccounts(Kind):
         with Grafana(self.settings.model_copy(update=given), self.grafana.patience) as as_annotator:
             try:
                 as_annotator.get("/org")
-            except (ConfigurationError, GrafanaRefusedError):
-                return False
+            except GrafanaLogInError as error:
+                return error.status != 401  # 403: known, and not allowed to ask this
         return True
 
     def write(self, change: Change) -> None:

@@ -50,10 +50,10 @@ class ContactPoints(Kind):
         rows = self.grafana.get(f"{API}/contact-points")
         found = {}
         for row in rows:
-            if row["uid"].startswith(UID_PREFIX):
+            if (row.get("uid") or "").startswith(UID_PREFIX):
                 owner: Owner = "files" if _owner(row) == "files" else "twin"
                 found[row["uid"]] = Found(_comparable(row), owner, row)
-        strangers = {row["name"] for row in rows if not row["uid"].startswith(UID_PREFIX)}
+        strangers = {row["name"] for row in rows if row.get("uid") not in found}
         for uid, body in self.contacts.items():
             if uid not in found and body["name"] in strangers:
                 reason = f"contact point {body['name']!r} is there and not ours; rename it"

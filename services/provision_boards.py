@@ -13,8 +13,9 @@ from services.provision_compare import fingerprint
 BOARDS_FOLDER: Final = ("twin-dashboards", "Orbital Twin")
 REVISION_TAG: Final = "twin-rev:"
 OUR_TAG: Final = "orbital-twin"
-AT_MOST: Final = 5000
-"""Results of a search or a list: Grafana's own limit."""
+FOLDERS_LIMIT: Final = 1000
+BOARDS_LIMIT: Final = 5000
+"""Most that Grafana lists in one answer; ours are at the root, and found by a tag."""
 
 
 class Folders(Kind):
@@ -32,7 +33,7 @@ class Folders(Kind):
 
     def found(self) -> Mapping[str, Found]:
         """By uid, and those whose title is in the way; never one that could be removed."""
-        rows = self.grafana.get(f"/folders?limit={AT_MOST}")
+        rows = self.grafana.get(f"/folders?limit={FOLDERS_LIMIT}")
         by_uid = {row["uid"]: Found({"title": row["title"]}) for row in rows}
         by_title = {row["title"]: row["uid"] for row in rows}
         found = {}
@@ -70,7 +71,9 @@ class DataSource(Kind):
 
     def wanted(self) -> Mapping[str, Any]:
         """The one data source, with the names of its secrets."""
-        return {DATASOURCE_UID: {**self.body, "secrets": sorted(self.secrets)}}
+        # `database` is what 9 reads and what newer ones may drop; `jsonData.dbName` says the same.
+        body = {key: value for key, value in self.body.items() if key != "database"}
+        return {DATASOURCE_UID: {**body, "secrets": sorted(self.secrets)}}
 
     def found(self) -> Mapping[str, Found]:
         """By uid, or one of another uid that has its name."""
@@ -123,7 +126,7 @@ class Dashboards(Kind):
 
     def found(self) -> Mapping[str, Found]:
         """Ours by uid and tag, wherever they were moved; others that have a uid of ours."""
-        tagged = self.grafana.get(f"/search?type=dash-db&tag={OUR_TAG}&limit={AT_MOST}")
+        tagged = self.grafana.get(f"/search?type=dash-db&tag={OUR_TAG}&limit={BOARDS_LIMIT}")
         uids = {row["uid"] for row in tagged if row["uid"].startswith(UID_PREFIX)}
         found = {}
         for uid in sorted(uids | self.boards.keys()):

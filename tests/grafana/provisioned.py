@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,18 @@ def settings_of(grafana: FakeGrafana, token: str = ADMIN) -> GrafanaSettings:
 
 def everything(grafana: FakeGrafana, token_file: Path | None = None) -> Wanted:
     """All rules of two subsystems, one small dashboard, all routes."""
+    return replace(_everything(settings_of(grafana).addresses["page"]), token_file=token_file)
+
+
+@cache
+def _everything(page_url: str) -> Wanted:
     settings = load_settings(influx_url="http://influxdb:8086", influx_token=STORE_TOKEN)
-    every = wanted(settings, settings_of(grafana), token_file)
+    given = load_grafana_settings(
+        alert_page_url=page_url,
+        alert_ticket_url="http://tickets.example/",
+        alert_drill_url="http://127.0.0.1:9/drill",
+    )
+    every = wanted(settings, given)
     groups = sorted({rule.group for rule in every.rules})[:2]
     rules = tuple(rule for rule in every.rules if rule.group in groups)
     board = {**every.boards[0], "panels": every.boards[0]["panels"][:2]}
