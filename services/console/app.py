@@ -55,6 +55,7 @@ def create_app(
     ticking: bool = True,
     token: str = "",
     cookie_over_tls: bool = False,
+    now_s: Callable[[], float] = time.monotonic,
 ) -> web.Application:
     """The console over a live picture and a store.
 
@@ -79,7 +80,7 @@ def create_app(
         middlewares=[
             welcome,
             _guard({host.lower() for host in allowed_hosts}),
-            doorkeeper(token, cookie_over_tls),
+            doorkeeper(token, cookie_over_tls, now_s),
         ],
         client_max_size=BODY_LIMIT_BYTES,
     )
