@@ -40,6 +40,9 @@ class Group:
     _untold: dict[ShardKey, Note] = field(default_factory=dict)
     _told: dict[ShardKey, tuple[int, float]] = field(default_factory=dict)  # mark, and when
 
+    def __post_init__(self) -> None:
+        self.marks.is_shared = True
+
     def shared(self, filters: Iterable[str]) -> list[str]:
         """Filters whose messages are dealt out among the group (MQTT 5, section 4.8.2)."""
         return [f"$share/{self.name}/{one}" for one in filters]

@@ -16,6 +16,7 @@ import orjson
 
 WINDOW_BATCHES = 64  # of one shard on their way, beyond the watermark; our choice
 STALLS_LIMIT = 3  # the patience doubles so often at most; our choice
+HOLE_S = 3.0  # notes of a group take half a second; our choice
 REPEATED_S = 1.0  # two turns of the ingester's watermarks
 
 ShardKey = tuple[str, str, str]
@@ -59,6 +60,8 @@ class StoredMarks:
         self._marks: dict[ShardKey, Mark] = {}
         self._newest_run: dict[tuple[str, str], str] = {}
         self.gaps_count = 0
+        self.is_shared = False  # of a group: numbers that are skipped here came to another
+        self._holes: dict[ShardKey, tuple[int, float]] = {}  # first number missing, since when
 
     def is_stored(self, key: ShardKey, seq: int) -> bool:
         """True for a batch that came before: it must not be written or counted again."""
@@ -75,9 +78,9 @@ class StoredMarks:
             self._advance(mark)
 
     def arrive(self, key: ShardKey, seq: int) -> None:
-        """A batch came in: one that skips numbers shows a gap on the way."""
+        """A batch came in: one that skips numbers shows a gap on the way, where all come here."""
         mark = self._marks.setdefault(key, Mark())
-        self.gaps_count += int(seq > mark.newest_arrived + 1)
+        self.gaps_count += int(seq > mark.newest_arrived + 1 and not self.is_shared)
         mark.newest_arrived = max(mark.newest_arrived, seq)
 
     def store(self, key: ShardKey, seq: int) -> None:
@@ -86,6 +89,23 @@ class StoredMarks:
         if seq > mark.seq:
             mark.beyond.add(seq)
             self._advance(mark)
+
+    def look_for_holes(self, now_s: float) -> None:
+        """Of a group: count numbers that nobody has told of for HOLE_S while later ones are stored.
+
+        Call it now and then; a hole is counted once.
+        """
+        before, self._holes = self._holes, {}
+        for key, mark in self._marks.items():
+            if not mark.beyond:
+                continue
+            seq, since_s = before.get(key, (-1, now_s))
+            if seq != mark.seq + 1:
+                seq, since_s = mark.seq + 1, now_s
+            if now_s - since_s > HOLE_S:  # inf once it is counted
+                self.gaps_count += 1
+                since_s = math.inf
+            self._holes[key] = seq, since_s
 
     def keys(self) -> Set[ShardKey]:
         """Shards that marks are kept of."""

@@ -1,5 +1,6 @@
 """A group of ingesters, one step at a time: notes, watermarks, and what a lost note costs."""
 
+import asyncio
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,12 +12,20 @@ from hypothesis import strategies as st
 
 from services.batches import Batch
 from services.broker_access import ingester
+from services.dead_letters import DeadLetters
 from services.ingest_group import NOTE_LIMIT, Group, Note, note_bytes
+from services.ingester import Ingester
+from services.journal import in_thread
+from services.mqtt import Message
 from services.nats_subjects import subject_of, topic_of
 from services.settings import load_settings
+from services.spool import Spool
+from services.store import StoreUnavailableError
 from services.topics import Topics
-from services.watermark import Outbox, Owed, StoredMarks
+from services.watermark import HOLE_S, Outbox, Owed, StoredMarks
 from twin.errors import ConfigurationError
+from twin.frames import FRAME_VERSION, FrameHeader
+from twin.frames import batch as framed
 
 SHARD = ("f", "r1", "s0000")
 
@@ -163,3 +172,87 @@ def test_the_shipped_broker_deals_batches_out_among_two_ingesters(tmp_path: Path
             dealt = [client.until("fleet/v1/f/stored/s0000", b"end") for client in members]
     assert sorted(dealt[0] + dealt[1]) == sorted(sent)
     assert all(dealt)
+
+
+def test_the_share_of_the_others_is_no_gap_and_what_nobody_has_is_one() -> None:
+    group = member()
+    marks = group.marks
+    for seq in (0, 3, 6):  # the others have the rest
+        marks.settle_base(SHARD, 0)
+        marks.arrive(SHARD, seq)
+        store(group, seq)
+    marks.look_for_holes(100.0)
+    assert marks.gaps_count == 0
+    other = orjson.dumps({"run": "r1", "base": 0, "seqs": [1, 2, 4]})
+    group.hear(Topics("f").stored("s0000"), other, 101.0)
+    marks.look_for_holes(100.0 + HOLE_S + 0.5)  # another hole than before: its own time
+    assert marks.gaps_count == 0
+    for now_s in (107.5, 108.0, 120.0, 140.0):
+        marks.look_for_holes(now_s)
+        assert marks.gaps_count == 1  # number 5: once
+    store(group, 5)
+    marks.look_for_holes(141.0)
+    assert (marks.seq(SHARD), marks.gaps_count) == (6, 1)
+    alone = StoredMarks()
+    for seq in (0, 3):
+        alone.arrive(SHARD, seq)
+    assert alone.gaps_count == 1
+
+
+async def test_a_member_that_dies_with_a_full_spool_stores_it_when_it_returns(
+    tmp_path: Path,
+) -> None:
+    """Told as stored when it was durable: the group goes on, and nobody writes it a second time."""
+    told: list[Batch] = []
+
+    class Shelf:
+        def __init__(self) -> None:
+            self.rows: list[bytes] = []
+            self.is_up = False
+
+        async def write(self, lines: bytes) -> None:
+            if not self.is_up:
+                raise StoreUnavailableError("down")
+            self.rows += lines.splitlines()
+
+    shelf = Shelf()
+
+    def begun(group: Group) -> tuple[Ingester, Spool]:
+        letters = DeadLetters(tmp_path / "dead")
+        one = Ingester(shelf, letters, marks=group.marks)  # type: ignore[arg-type]
+        spool = Spool(tmp_path / "spool", one.queue, 10**8, False, in_thread, one.durable)
+        one.spool = spool
+
+        def durable(batch: Batch) -> None:
+            told.append(batch)
+            group.stored(batch)
+
+        one.on_durable = durable
+        one.adopt(spool.open())
+        return one, spool
+
+    first, second = member(), member()
+    dying, spool = begun(first)
+    task = asyncio.create_task(spool.run())
+    acknowledged = asyncio.Event()
+    row = b"sat_state,fleet=f,plane=p,sat=A tm_seq=1.0 %d\n" % 10**18
+    header = FrameHeader(FRAME_VERSION, "f", "r1", "s0000", 0, 0, 10**18, 1, 0, 0)
+    message = Message(Topics("f").telemetry("s0000"), framed(header, row), False, acknowledged.set)
+    await dying.receive(message)
+    await acknowledged.wait()
+    tell(first, second)
+    assert second.marks.seq(SHARD) == 0  # the publisher lets go of it
+    task.cancel()
+    await spool.close()
+    assert shelf.rows == []
+    shelf.is_up = True
+    back, spool = begun(member())
+    tasks = [asyncio.create_task(spool.run()), asyncio.create_task(back.write_for_ever())]
+    async with asyncio.timeout(10.0):
+        await back.until_idle()
+    assert shelf.rows == [row.rstrip()]
+    assert back.marks.seq(SHARD) == 0
+    assert len(told) == 1
+    for one in tasks:
+        one.cancel()
+    await spool.close()
