@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dashboards.routes import Receiver
-from services.settings import read_secret
+from services.settings import read_secret, refuse_weak
 from twin.errors import ConfigurationError, Problem
 
 URLS = ("grafana_url", "grafana_store_url")
@@ -64,6 +64,9 @@ class GrafanaSettings(BaseSettings):
             path = getattr(self, f"{name}_file")
             if path is not None:
                 object.__setattr__(self, name, SecretStr(read_secret(name, path)))
+            value: SecretStr | None = getattr(self, name)
+            if value is not None:
+                refuse_weak(name, value.get_secret_value())
         if self.grafana_username and self.grafana_password is None:
             raise ValueError("TWIN_GRAFANA_USERNAME needs TWIN_GRAFANA_PASSWORD_FILE")
         return self

@@ -160,7 +160,7 @@ class Settings(BaseSettings):
                 value = SecretStr(read_secret(name, path))
                 object.__setattr__(self, name, value)
             if value is not None:
-                _refuse_weak(name, value.get_secret_value())
+                refuse_weak(name, value.get_secret_value())
         return self
 
     @property
@@ -204,7 +204,8 @@ def read_secret(name: str, path: Path) -> str:
     return text
 
 
-def _refuse_weak(name: str, secret: str) -> None:
+def refuse_weak(name: str, secret: str) -> None:
+    """Raises ValueError for a secret that somebody could guess."""
     if secret.lower() in WELL_KNOWN_SECRETS or len(secret) < MINIMUM_SECRET_CHARACTERS:
         raise ValueError(
             f"TWIN_{name.upper()}: a well-known default or shorter than "

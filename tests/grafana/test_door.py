@@ -110,6 +110,7 @@ def test_settings_refuse_what_cannot_be(monkeypatch: pytest.MonkeyPatch, tmp_pat
         ("TWIN_GRAFANA_URL", "grafana:3000"),
         ("TWIN_ALERT_PAGE_URL", "http://user:secret@pager"),
         ("TWIN_GRAFANA_TOKEN_FILE", str(tmp_path / "none")),
+        ("TWIN_GRAFANA_PASSWORD", "admin"),
     ):
         with monkeypatch.context() as patch:
             patch.setenv(name, value)
