@@ -36,11 +36,11 @@ SINK: Final = "http://notify:8085/"
 
 
 def fleet_causes(rules: Sequence[RuleSpec]) -> set[str]:
-    """Causes that a rule over a fleet or a plane watches, in the stead of its satellites."""
+    """Causes for which a rule over a fleet or a plane pages, in the stead of its satellites."""
     return {
         rule.labels["cause"]
         for rule in rules
-        if rule.labels.get("scope") in {"fleet", "plane"} and rule.labels["severity"] != "info"
+        if rule.labels["scope"] in {"fleet", "plane"} and rule.labels["severity"] == "critical"
     }
 
 

@@ -115,7 +115,7 @@ def contacts(addresses: dict[Receiver, str], emails: str = "") -> tuple[ContactS
 
 
 def tree(fleet_causes: Collection[str]) -> RouteSpec:
-    """Our whole tree; `fleet_causes` are causes that a rule over the fleet watches.
+    """Our whole tree; `fleet_causes` are causes for which a rule over the fleet pages.
 
     Times follow what an operator can bear: a first page after 10 s, the growth of a group every
     minute, a reminder every four hours.
@@ -158,6 +158,7 @@ def tree(fleet_causes: Collection[str]) -> RouteSpec:
             ticket,
             matchers=(("scope", "=", "satellite"), ("cause", "=~", names)),
             group_by=("grafana_folder", "cause"),
+            group_interval_s=HOUR_S,  # a storm grows for an hour: one ticket, not twelve
             mutes=(),
         )
         # After info, which nobody acts on, and before severities: the fleet's rule has the page.

@@ -5,6 +5,7 @@ Grafana embeds a fork of Alertmanager; this proves the tree, not Grafana's deliv
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -59,9 +60,24 @@ def test_amtool_takes_the_file(written: Path) -> None:
 
 
 def test_every_rule_reaches_the_receiver_of_its_severity(written: Path) -> None:
-    for spec in SPECS:
+    sorts = {  # one of each sort: amtool takes a process for each
+        (spec.labels["severity"], spec.labels["scope"], spec.labels["cause"] in CAUSES): spec
+        for spec in SPECS
+    }
+    for spec in sorts.values():
         labels = labels_of(spec, fleet="flown-2026", sat="SatA", plane="P1")
         assert verdict(written, labels) == RECEIVERS[expected(spec)], spec.uid  # type: ignore[index]
+
+
+def test_only_a_rule_that_pages_stands_in_for_its_satellites() -> None:
+    """Else nobody would be woken: neither by the satellites nor by the fleet."""
+    fleet = spec_with(scope="fleet", severity="warning", cause="x")
+    assert fleet_causes([fleet]) == set()
+    assert fleet_causes([replace(fleet, labels=fleet.labels | {"severity": "critical"})]) == {"x"}
+
+
+def spec_with(**labels: str) -> RuleSpec:
+    return replace(SPECS[0], labels=SPECS[0].labels | labels)
 
 
 def test_severity_scope_and_cause_decide(written: Path) -> None:
@@ -153,6 +169,23 @@ async def test_a_storm_over_a_thousand_satellites_is_one_page_and_one_ticket(
     assert sum(len(group["alerts"]) for group in groups) == 2 * SATELLITES + 1
     (ticket,) = [one for one in messages if one.receiver == "ticket"]
     assert (ticket.alerts, ticket.truncated_alerts) == (50, 2 * SATELLITES - 50)
+
+
+async def test_every_storm_that_the_rules_know_is_three_notifications_at_most(
+    sink: tuple[Inbox, str],
+) -> None:
+    """All rules of every cause with a rule for the fleet at once, on each of 40 satellites."""
+    alerts = []
+    for spec in SPECS:
+        if spec.labels["cause"] in CAUSES:
+            several = spec.labels["scope"] == "satellite"
+            for number in range(40 if several else 1):
+                tags = {"sat": f"Sat{number}", "plane": f"P{number % 4}"} if several else {}
+                alerts.append(labels_of(spec, fleet="live", **tags))
+    await sent(alerts, sink)
+    counts = Counter(one.labels["cause"] for one in sink[0].messages)
+    assert counts.keys() == fleet_causes(SPECS)
+    assert max(counts.values()) <= 3, counts
 
 
 async def test_a_thousand_satellites_of_one_rule_without_a_fleet_rule_are_one_page(
