@@ -39,6 +39,8 @@ UNITS = {
     "dB": "suffix:dB",
     "deg": "degree",
     "deg/s": "suffix:°/s",
+    "day": "d",
+    "1/h": "suffix:/h",
     "h": "h",
     "km": "lengthkm",
     "km/s": "suffix:km/s",

@@ -21,7 +21,22 @@ from twin.alert_conditions import (
     limit_of,
 )
 from twin.alert_rule import Dashboard, Rule, Runbook
-from twin.alert_rules import attitude, data, fleet, pipeline, power, thermal
+from twin.alert_rules import (
+    attitude,
+    compute,
+    data,
+    fleet,
+    heat,
+    links,
+    network,
+    pipeline,
+    power,
+    radiation,
+    services,
+    sources,
+    thermal,
+    weather,
+)
 
 __all__ = [
     "RULES",
@@ -43,11 +58,19 @@ __all__ = [
 
 RULES: Final[tuple[Rule, ...]] = (
     *power.RULES,
+    *sources.RULES,
     *thermal.RULES,
+    *heat.RULES,
+    *radiation.RULES,
+    *weather.RULES,
     *attitude.RULES,
+    *compute.RULES,
+    *links.RULES,
+    *network.RULES,
     *data.RULES,
     *fleet.RULES,
     *pipeline.RULES,
+    *services.RULES,
 )
 """All rules, by subsystem; names are unique."""
 

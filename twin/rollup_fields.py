@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from twin.channels import by_name
-from twin.state import FloatArray, IntArray
+from twin.state import MODES, BoolArray, FloatArray, IntArray
 
 PENUMBRA_FRAC: Final = 0.999  # in eclipse = any part of the Sun hidden
 
@@ -38,6 +38,11 @@ def _max(values: FloatArray, group: IntArray, groups_count: int) -> FloatArray:
 
 def _min(values: FloatArray, group: IntArray, groups_count: int) -> FloatArray:
     return -_max(-values, group, groups_count)
+
+
+def _min_ahead(values: FloatArray, group: IntArray, groups_count: int) -> FloatArray:
+    """Smallest value above 0; nan where none is: 0 is now, not ahead."""
+    return _min(np.where(values > 0.0, values, np.nan), group, groups_count)
 
 
 def _count(test: Callable[[FloatArray], np.ndarray[tuple[int], np.dtype[np.bool_]]]) -> Reduce:
@@ -71,6 +76,14 @@ def _largest_pct(values: FloatArray, group: IntArray, groups_count: int) -> Floa
     with np.errstate(invalid="ignore"):
         return 100.0 * most / total
 
+
+def _throttled(clock_pct: FloatArray) -> BoolArray:
+    limit_pct = by_name()["tcs_throttle_pct"].limits.warning_low
+    assert limit_pct is not None
+    return clock_pct < limit_pct
+
+
+SAFE_MODE: Final = float(MODES.index("safe"))
 
 PART: Final = "isl_part"
 """Number of the connected part of the link graph; not a channel: it takes the whole fleet."""
@@ -110,7 +123,13 @@ LIVE_FIELDS: Final[dict[str, Field]] = {
     "array_loss_max_pct": ("eps_array_loss_pct", _max, 2),
     "soc_forecast_min_pct": ("eps_soc_eclipse_end_pct", _min, 2),
     "batt_health_min_pct": ("eps_batt_health_pct", _min, 3),
+    "safe_count": ("eps_mode", _count(lambda mode: mode == SAFE_MODE), 0),
+    # orbit
+    "decay_mean_m_day": ("orb_sma_decay_m_day", _mean, 4),
+    "decay_model_mean_m_day": ("orb_decay_model_m_day", _mean, 4),
+    "season_min_day": ("orb_eclipse_season_day", _min_ahead, 0),
     # heat
+    "throttled_count": ("tcs_throttle_pct", _count(_throttled), 0),
     "batt_min_t_c": ("tcs_batt_t_c", _min, 2),
     "batt_max_t_c": ("tcs_batt_t_c", _max, 2),
     "throttle_min_pct": ("tcs_throttle_pct", _min, 2),
@@ -132,6 +151,8 @@ LIVE_FIELDS: Final[dict[str, Field]] = {
     "s_level_max": ("swx_s_level", _max, 0),
     "g_level_max": ("swx_g_level", _max, 0),
     # work
+    "host_down_count": ("obc_host_state", _count(lambda host: host > 0.0), 0),
+    "new_image_count": ("obc_fw_version", _count(lambda image: image > 0.0), 0),
     "util_mean_pct": ("job_util_pct", _mean, 3),
     "queue_max_s": ("job_queue_s", _max, 1),
     "ckpt_age_max_s": ("job_ckpt_age_s", _max, 1),
@@ -156,7 +177,7 @@ def over_time(field: Field) -> str:
     grows, is what it has reached.
     """
     channel, reduce, _ = field
-    if reduce in {_min, _largest_pct}:
+    if reduce in {_min, _min_ahead, _largest_pct}:
         return "min"
     is_counter = channel != PART and by_name()[channel].kind == "counter"
     return "max" if is_counter or reduce in {_max, _distinct} else "mean"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from twin import plant_channels, state_channels
+from twin import model_channels, plant_channels, state_channels
 from twin.accel_channels import accelerator_values
 from twin.channel_limits import add_health
 from twin.channels import ACCEL_CHANNELS, BUS_CHANNELS, Channel
@@ -70,7 +70,9 @@ def bus_values(rows: IntArray, seen: Snapshot, seq: int | IntArray) -> dict[str,
     """
     fleet, state, environment = seen.fleet, seen.state, seen.environment
     values = state_channels.orbit(rows, fleet.params, environment)
+    values["orb_decay_model_m_day"] = values["orb_sma_decay_m_day"] / seen.broken.drag_gain[rows]
     values["orb_sma_decay_m_day"] *= plant_channels.drag_area_gain(rows, state, seen.broken)
+    values["orb_eclipse_season_day"] = model_channels.eclipse_season_day(rows, environment)
     values |= plant_channels.attitude(rows, environment, state, seen.broken)
     values |= state_channels.power(rows, fleet, state, environment)
     values |= plant_channels.array_model(rows, fleet, state, environment)
@@ -78,6 +80,8 @@ def bus_values(rows: IntArray, seen: Snapshot, seq: int | IntArray) -> dict[str,
     values |= state_channels.heat(rows, fleet, state)
     values |= plant_channels.coolant(rows, fleet, state, seen.broken)
     values |= state_channels.radiation(rows, environment, state)
+    values |= model_channels.radiation_model(rows, fleet, environment, seen.broken)
+    values |= model_channels.heat_model(rows, fleet, state, environment)
     values |= state_channels.work(rows, fleet, state)
     values |= state_channels.links(rows, fleet, state, seen.broken)
     values |= plant_channels.platform(rows, seen.broken)

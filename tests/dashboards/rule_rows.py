@@ -11,7 +11,7 @@ from twin.alert_rule import Rule
 from twin.channels import by_name
 from twin.state import FloatArray, IntArray
 
-REPORTS = 12
+REPORTS = 24
 CANDIDATES = 600
 KEEP = 6  # series on each side of the verdict
 ABSENT_FRAC = 0.05  # of the cells: a sensor that is lost for a report
@@ -55,12 +55,12 @@ def fired(rule: Rule, columns: dict[str, FloatArray], step_s: float) -> IntArray
 
 def step_of(rule: Rule) -> float:
     """Time between reports so that some of them fall out of the rule's window."""
-    return max(10.0, math.ceil(rule.condition.window_s / 80.0) * 10.0)
+    return max(10.0, rule.condition.window_s // 180.0 * 10.0)
 
 
 def tag_values(rule: Rule, number: int) -> dict[str, str]:
     """Tags of one series that no other rule's rows have."""
-    return dict.fromkeys(TAGS[rule.condition.measurement], f"{rule.name}{number}")
+    return dict.fromkeys(TAGS[rule.condition.measurement], f"{rule.name}-{number}")
 
 
 def rows(rule: Rule, columns: dict[str, FloatArray], start_ns: int, step_s: float) -> Iterator[str]:

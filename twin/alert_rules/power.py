@@ -3,14 +3,9 @@
 from typing import Final
 
 from twin.alert_conditions import Comparison, Condition, Reading, Threshold, last, limit_of
-from twin.alert_rule import Dashboard, Rule, Runbook
+from twin.alert_rule import Rule, Runbook
+from twin.alert_rules.places import FULL_SUN, STATES, strip
 from twin.channels import BUS_MEASUREMENT
-
-FULL_SUN: Final = Comparison(
-    Reading("orb_sunlit_frac", "min"),
-    above=Threshold(0.999, "no shadow in the whole window (A)"),
-)
-"""The satellite was in full sunlight during the whole window."""
 
 RULES: Final = (
     Rule(
@@ -27,7 +22,7 @@ RULES: Final = (
         ),
         for_s=20.0,
         keep_firing_s=60.0,
-        dashboard=Dashboard("twin-satellite", "strip-eps_soc_pct"),
+        dashboard=strip("eps_soc_pct"),
         summary="{sat}: battery at {value} %",
         unit="%",
         runbook=Runbook(
@@ -66,7 +61,7 @@ RULES: Final = (
         ),
         for_s=30.0,
         keep_firing_s=60.0,
-        dashboard=Dashboard("twin-satellite", "strip-eps_soc_eclipse_end_pct"),
+        dashboard=strip("eps_soc_eclipse_end_pct"),
         summary="{sat}: {value} % of charge left at the end of this eclipse",
         unit="%",
         runbook=Runbook(
@@ -86,35 +81,129 @@ RULES: Final = (
         ),
     ),
     Rule(
-        name="array_short",
-        title="Solar array far below its model",
+        name="power_unserved",
+        title="The bus cannot serve its loads",
         subsystem="eps",
         severity="critical",
-        cause="array",
+        cause="charge",
         condition=Condition(
             BUS_MEASUREMENT,
-            last("eps_array_loss_pct"),
-            above=limit_of("eps_array_loss_pct", "critical_high"),
-            when=(FULL_SUN,),
+            last("eps_unserved_w"),
+            above=limit_of("eps_unserved_w", "warning_high"),
+        ),
+        for_s=30.0,
+        keep_firing_s=60.0,
+        dashboard=strip("eps_unserved_w"),
+        summary="{sat}: {value} W of the load are not served",
+        unit="W",
+        runbook=Runbook(
+            meaning="Array and battery together give less than what is switched on. In a healthy "
+            "satellite this is 0 in every mode, because loads are shed before it happens.",
+            impact="Bus voltage sags by a tenth; equipment drops out in no chosen order.",
+            diagnosis=(
+                "Battery empty? Then the satellite has been running down for a while: see charge.",
+                "Charge left: the discharge limit of the battery, or dead cells, is the bound.",
+                "Load above plan: a heater stuck on, a rail in latch-up.",
+            ),
+            action=(
+                "Switch the payload off altogether, then heaters by branch.",
+                "Point the array at the Sun by attitude if its drive does not.",
+            ),
+        ),
+    ),
+    Rule(
+        name="safe_mode",
+        title="Satellite in safe mode",
+        subsystem="eps",
+        severity="critical",
+        cause="safe_mode",
+        condition=Condition(
+            BUS_MEASUREMENT,
+            last("eps_mode"),
+            above=limit_of("eps_mode", "critical_high"),
+        ),
+        for_s=0.0,
+        keep_firing_s=120.0,
+        dashboard=STATES,
+        summary="{sat}: safe mode (mode {value})",
+        runbook=Runbook(
+            meaning="Fault detection, the power controller or a command has put the satellite into "
+            "safe mode: payload off, Sun pointing, housekeeping only.",
+            impact="No compute. Its work since the last checkpoint is lost; neighbours carry more.",
+            diagnosis=(
+                "Which of charge, rate or a command came first? Look at the minute before.",
+                "Planned (docking approach, rollout)? Then a mute timing was forgotten.",
+                "Several satellites: stop, and look for the common cause (fleet_safe_share).",
+            ),
+            action=(
+                "Find the root cause before the exit: satellites have gone straight back in.",
+                "Leave safe mode in stages: attitude, power, thermal, hosts, then accelerators.",
+            ),
+        ),
+    ),
+    Rule(
+        name="load_shed",
+        title="Payload shed for lack of power",
+        subsystem="eps",
+        severity="warning",
+        cause="charge",
+        condition=Condition(
+            BUS_MEASUREMENT,
+            last("eps_mode"),
+            above=limit_of("eps_mode", "warning_high"),
         ),
         for_s=60.0,
         keep_firing_s=120.0,
-        dashboard=Dashboard("twin-satellite", "strip-eps_array_loss_pct"),
-        summary="{sat}: array {value} % short of its model in full sunlight",
-        unit="%",
+        dashboard=STATES,
+        summary="{sat}: load is shed (mode {value})",
         runbook=Runbook(
-            meaning="In full sunlight the array could deliver far less than the model of the same "
-            "array, undamaged, at its age and temperature. Eclipse and penumbra do not count.",
-            impact="The satellite cannot sustain its payload; charge falls orbit by orbit.",
+            meaning="The power controller has cut the payload to protect the charge.",
+            impact="Jobs stop or move; goodput falls. The satellite itself is not in danger yet.",
             diagnosis=(
-                "Is the Sun angle off (aocs_sun_err_deg)? Then attitude is the cause.",
-                "A step of a twentieth: a string. Of a quarter: a power-point tracker.",
-                "A loss that swings over the orbit: an array drive that stands still.",
-                "sat_deploy not 0: a wing did not unfold.",
+                "In eclipse: was the season's schedule set for this orbit?",
+                "In sunlight: look at the array against its model.",
             ),
             action=(
-                "Limit the payload to what the array carries before the battery does it for you.",
-                "Switch the tracker's channel, or yaw towards the Sun if the drive is stuck.",
+                "Let it charge; the mode ends by itself.",
+                "If it comes every orbit, lower the eclipse share of the payload.",
+            ),
+        ),
+    ),
+    Rule(
+        name="draining_in_sunlight",
+        title="Battery drains in full sunlight",
+        subsystem="eps",
+        severity="warning",
+        cause="charge",
+        condition=Condition(
+            BUS_MEASUREMENT,
+            last("eps_soc_pct"),
+            below=limit_of("eps_soc_pct", "warning_low"),
+            when=(
+                FULL_SUN,
+                Comparison(
+                    Reading("eps_batt_w", "mean"),
+                    below=Threshold(-10.0, "discharging by more than sensors err (A)"),
+                ),
+            ),
+            window_s=300.0,
+        ),
+        for_s=120.0,
+        keep_firing_s=300.0,
+        dashboard=strip("eps_soc_pct"),
+        summary="{sat}: {value} % of charge and falling in full sunlight",
+        unit="%",
+        runbook=Runbook(
+            meaning="The charge is low and still goes down although the Sun is in full view: the "
+            "satellite spends more than it earns.",
+            impact="The next eclipse begins with a battery that cannot carry it.",
+            diagnosis=(
+                "array_short or a Sun angle beside it: less comes in.",
+                "Neither: more goes out than planned; look at payload and heater power.",
+            ),
+            action=(
+                "Limit the payload below what the array gives now.",
+                "Cancel bursts until the battery is back above half.",
             ),
         ),
     ),

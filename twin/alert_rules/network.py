@@ -1,0 +1,127 @@
+"""Rules of the network and the ground, seen from the whole fleet."""
+
+from typing import Final
+
+from twin.alert_conditions import Comparison, Condition, Number, Reading, Threshold, last
+from twin.alert_rule import Dashboard, Rule, Runbook
+from twin.channels import FLEET_MEASUREMENT
+
+NETWORK: Final = Dashboard("twin-network")
+
+RULES: Final = (
+    Rule(
+        name="network_split",
+        title="The network has come apart",
+        subsystem="isl",
+        severity="critical",
+        cause="partition",
+        condition=Condition(
+            FLEET_MEASUREMENT,
+            Reading("isl_largest_pct", "max") - last("isl_largest_pct"),
+            above=Threshold(2.0, "points of the satellites with links (A)"),
+            when=(
+                Comparison(
+                    last("isl_parts_count") - Reading("isl_parts_count", "min"),
+                    above=Threshold(0.5, "one part more than within the hour (definition)"),
+                ),
+            ),
+            window_s=3600.0,
+        ),
+        for_s=60.0,
+        keep_firing_s=120.0,
+        dashboard=Dashboard("twin-fleet", "parts"),
+        summary="{fleet}: the largest connected part lost {value} points of the satellites",
+        unit="%",
+        runbook=Runbook(
+            meaning="The graph of laser links has more parts than within the last hour, and its "
+            "largest part is smaller.",
+            impact="Synchronous training that spans the cut waits; one half's housekeeping may "
+            "have "
+            "no way to the ground.",
+            diagnosis=(
+                "Which links are gone: those between planes (geometry, poles) or around one node?",
+                "A single satellite fallen out of a ring is a split too: see links_down.",
+            ),
+            action=(
+                "Pause training across the cut; let each half run on its own.",
+                "Route over the ground or a relay; bring the crossing links back one by one.",
+            ),
+        ),
+    ),
+    Rule(
+        name="contact_lost",
+        title="Contact lost across the fleet",
+        subsystem="gnd",
+        severity="critical",
+        cause="ground",
+        condition=Condition(
+            FLEET_MEASUREMENT,
+            Number(100.0) * (last("contact_count") / last("sats_count")),
+            below=Threshold(50.0, "% of the satellites (A)"),
+            when=(
+                Comparison(
+                    Number(100.0)
+                    * (Reading("contact_count", "max") / Reading("sats_count", "max")),
+                    above=Threshold(95.0, "a relayed fleet: nearly all are always in contact (A)"),
+                ),
+                Comparison(last("sats_count"), above=Threshold(9.5, "ten satellites (A)")),
+            ),
+            window_s=3600.0,
+        ),
+        for_s=120.0,
+        keep_firing_s=300.0,
+        dashboard=NETWORK,
+        summary="{fleet}: {value} % of the satellites in contact; nearly all were within the hour",
+        unit="%",
+        runbook=Runbook(
+            meaning="A fleet that is always in contact through its relays has lost most of it.",
+            impact="No commands, no results; recorders fill. The satellites themselves are well: "
+            "they are late, not dead.",
+            diagnosis=(
+                "Relay, gateway or our own network? Do the stations still see anybody?",
+                "Did software change on the ground within the hour?",
+            ),
+            action=(
+                "Divert to stations; raise compression, send housekeeping only.",
+                "Tell the tenants how long recorders last.",
+            ),
+        ),
+    ),
+    Rule(
+        name="ground_outage",
+        title="Nobody has reached the ground for two hours",
+        subsystem="gnd",
+        severity="critical",
+        cause="ground",
+        condition=Condition(
+            FLEET_MEASUREMENT,
+            Reading("contact_count", "max"),
+            below=Threshold(0.5, "not one (definition)"),
+            when=(
+                Comparison(
+                    Reading("sats_count", "min"), above=Threshold(9.5, "ten satellites (A)")
+                ),
+                Comparison(
+                    Reading("contact_count", "count"),
+                    above=Threshold(5.5, "the window is not just beginning (A)"),
+                ),
+            ),
+            window_s=7200.0,
+        ),
+        for_s=0.0,
+        keep_firing_s=300.0,
+        dashboard=NETWORK,
+        summary="{fleet}: {value} satellites in contact at any time in two hours",
+        runbook=Runbook(
+            meaning="In two hours, longer than any gap between the passes of ten satellites, none "
+            "was in view of a station that answered.",
+            impact="Backlog and recorders fill; commands wait.",
+            diagnosis=(
+                "Weather at all sites at once is rare: software, network, or an attack.",
+                "Are the stations' own reports there?",
+            ),
+            action=("Divert to another provider's stations.", "Restore the core network first."),
+        ),
+    ),
+)
+"""Network rules, most urgent first."""
