@@ -33,11 +33,13 @@ def condition_query(condition: Condition) -> str:
     for number, comparison in enumerate(condition.when, 1):
         columns[f"w{number}"] = comparison.value
         tests.append(_test(f"w{number}", comparison))
-    tests.insert(0, _test("v", condition.stays))
+    if condition.breach_only:
+        tests.insert(0, _test("v", condition.stays))
+    where = f" WHERE {' AND '.join(tests)}" if tests else ""
     picked = ", ".join(f'{_text(value)} AS "{name}"' for name, value in columns.items())
     return (
         f'SELECT "v" FROM (SELECT {picked} FROM "{condition.measurement}" '
-        f"WHERE $timeFilter GROUP BY {tags}) WHERE {' AND '.join(tests)} GROUP BY {tags}"
+        f"WHERE $timeFilter GROUP BY {tags}){where} GROUP BY {tags}"
     )
 
 

@@ -10,6 +10,7 @@ from dashboards.alerting_files import DIRECTORY, alerting_files
 from dashboards.channel_docs import channels_page
 from dashboards.equations_docs import EquationError, equations_page
 from dashboards.rule_specs import rule_specs
+from dashboards.runbook_pages import alerts_page, runbooks
 from services.asyncapi import asyncapi_page
 from services.broker_access import SERVER_USERS, UP, access_table, publisher, satellite
 from services.grafana_settings import GrafanaSettings
@@ -77,15 +78,37 @@ PAGES = {
     "docs/scaling.md": scaling_page,
     "docs/settings.md": settings_page,
     "docs/asyncapi.yaml": asyncapi_page,
+    "docs/alerts.md": alerts_page,
     "docs/channels.md": channels_page,
     "docs/equations.md": equations_page,
 }
 
 
+RUNBOOKS = ROOT / "dashboards/runbooks"
+
+
+def runbook_files(check: bool) -> int:
+    """Write a page for each rule and remove those without one; 1 when `check` finds one stale."""
+    wanted = runbooks()
+    present = {path.name: path.read_text("utf-8") for path in RUNBOOKS.glob("*.md")}
+    stale = sorted(
+        name for name in wanted.keys() | present.keys() if wanted.get(name) != present.get(name)
+    )
+    for name in stale:
+        if check:
+            print(f"dashboards/runbooks/{name}: stale; run make generate", file=sys.stderr)
+        elif name not in wanted:
+            (RUNBOOKS / name).unlink()
+        else:
+            RUNBOOKS.mkdir(parents=True, exist_ok=True)
+            (RUNBOOKS / name).write_text(wanted[name], "utf-8")
+    return int(check and bool(stale))
+
+
 def main() -> int:
     """0 when everything is fresh or was written, 1 when `--check` finds a stale file."""
     check = "--check" in sys.argv[1:]
-    stale = build.main(["--check"] if check else [])
+    stale = build.main(["--check"] if check else []) | runbook_files(check)
     alerting = alerting_files(rule_specs(build.dashboards()))
     pages = PAGES | {f"{DIRECTORY}/{name}": partial(str, text) for name, text in alerting.items()}
     for path in (ROOT / DIRECTORY).glob("*"):

@@ -158,7 +158,8 @@ class Condition:
 
     `value` over the last `window_s` breaches `above` or `below` while every comparison of `when`
     holds. `clear`, where given, is the looser threshold that ends an alert (hysteresis): between
-    both an alert stays as it is.
+    both an alert stays as it is. `breach_only` False reports every series that has a value, so that
+    no series at all means that nobody reports: for rules that ask whether there is telemetry.
     """
 
     measurement: str
@@ -168,6 +169,7 @@ class Condition:
     clear: Threshold | None = None
     when: tuple[Comparison, ...] = ()
     window_s: float = 120.0
+    breach_only: bool = True
 
     def __post_init__(self) -> None:
         """Raises ValueError for thresholds that contradict each other and empty windows."""

@@ -91,6 +91,10 @@ class Rule:
                 raise ValueError(f"{self.name}: {key} {seconds:g} is no multiple of {INTERVAL_S:g}")
         if self.dashboard.uid not in DASHBOARDS:
             raise ValueError(f"{self.name}: unknown dashboard {self.dashboard.uid}")
+        if (self.no_data == "alerting") == self.condition.breach_only:
+            raise ValueError(
+                f"{self.name}: no_data alerting goes with breach_only False, ok with True"
+            )
         unknown = set(re.findall(r"{(\w+)}", self.summary)) - {"value", *self.tags}
         if unknown:
             raise ValueError(f"{self.name}: summary names {sorted(unknown)}, which its series lack")

@@ -22,8 +22,9 @@ from typing import Final
 
 import numpy as np
 
-from twin.alert_arrays import History, Verdict, verdict
+from twin.alert_arrays import Verdict, verdict
 from twin.alert_conditions import OPS_MEASUREMENT
+from twin.alert_history import History
 from twin.alert_rule import INTERVAL_S, Rule
 from twin.alert_series import (
     ALERTING,
@@ -68,6 +69,7 @@ class _Track:
         self.since_s = np.full(count + 1, np.nan)
         self.seen_s = np.full(count + 1, -np.inf)
         self.value = np.full(count, np.nan)
+        self.busy = False  # some state is not Normal
 
     @property
     def count(self) -> int:
@@ -81,8 +83,7 @@ class _Track:
             ours, new = getattr(self, name), getattr(fresh, name)
             new[:old], new[-1] = ours[:old], ours[-1]
             setattr(self, name, new)
-        fresh.value[:old] = self.value
-        self.value = fresh.value
+        self.value = np.append(self.value, np.full(count - old, np.nan))
 
 
 class Evaluator:
@@ -188,6 +189,8 @@ class Evaluator:
 
     def _ticked(self, track: _Track, found: Verdict, time_s: float) -> list[Transition]:
         track.value = found.value
+        if track.rule.no_data == "ok" and not track.busy and not found.present.any():
+            return []  # nobody was in breach and nobody is: the usual case
         before = track.state.copy()
         rows = np.flatnonzero(found.present)
         if rows.size:
@@ -256,6 +259,7 @@ class Evaluator:
         track.known[rows], track.seen_s[rows] = True, time_s
 
     def _changes(self, track: _Track, before: IntArray, time_s: float) -> list[Transition]:
+        track.busy = bool(track.state.any())
         rows = np.flatnonzero(track.state != before)
         return [self._transition(track, row, int(before[row]), time_s) for row in rows.tolist()]
 

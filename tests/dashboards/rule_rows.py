@@ -5,11 +5,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from twin.alert_arrays import History, verdict
+from twin.alert_arrays import Verdict, verdict
 from twin.alert_conditions import TAGS, Condition, Reading
+from twin.alert_history import History
 from twin.alert_rule import Rule
 from twin.channels import by_name
-from twin.state import FloatArray, IntArray
+from twin.state import FloatArray
 
 REPORTS = 24
 CANDIDATES = 600
@@ -38,19 +39,19 @@ def rule_columns(rule: Rule, step_s: float) -> dict[str, FloatArray]:
         values[random.random(values.shape) < ABSENT_FRAC] = np.nan
         row = by_name().get(field)
         columns[field] = np.round(values) if row is not None and row.is_integer else values
-    fires = fired(rule, columns, step_s)
+    fires = fired(rule, columns, step_s).fires
     chosen = np.concatenate([np.flatnonzero(fires)[:KEEP], np.flatnonzero(~fires)[:KEEP]])
     return {field: values[:, chosen] for field, values in columns.items()}
 
 
-def fired(rule: Rule, columns: dict[str, FloatArray], step_s: float) -> IntArray:
+def fired(rule: Rule, columns: dict[str, FloatArray], step_s: float) -> Verdict:
     """The arrays' verdict (series,) after the last report; the first is at one step."""
     count = next(iter(columns.values())).shape[1]
     history = History([rule.condition], {rule.condition.measurement: count})
     for report in range(REPORTS):
         now = {field: values[report] for field, values in columns.items()}
         history.observe((report + 1) * step_s, rule.condition.measurement, now)
-    return verdict(rule.condition, history, REPORTS * step_s).present
+    return verdict(rule.condition, history, REPORTS * step_s)
 
 
 def step_of(rule: Rule) -> float:

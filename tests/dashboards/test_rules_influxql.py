@@ -60,12 +60,14 @@ def ask(store: InfluxServer, text: str, window_s: float) -> list[dict[str, str]]
 def test_query_and_arrays_agree_on_who_is_in_breach(
     store: InfluxServer, columns: dict[str, dict[str, FloatArray]], rule: Rule
 ) -> None:
-    mine = fired(rule, columns[rule.name], step_of(rule))
-    assert mine.any() and not mine.all(), "the rows must have both verdicts"
+    told = fired(rule, columns[rule.name], step_of(rule))
+    assert told.fires.any() and not told.fires.all(), "the rows must have both verdicts"
     found = ask(store, rule_query(rule).text, rule.condition.window_s)
     ours = [tags for tags in found if next(iter(tags.values())).startswith(f"{rule.name}-")]
     assert {tuple(tags.values()) for tags in ours} == {
-        tuple(tag_values(rule, number).values()) for number, breach in enumerate(mine) if breach
+        tuple(tag_values(rule, number).values())
+        for number, present in enumerate(told.present)
+        if present
     }
 
 

@@ -95,7 +95,8 @@ class Slow:
             readings[one] = _reduced(one.reducer, values)
         holds = all(_outside(_value(c.value, readings), c) for c in condition.when)
         value = _value(condition.value, readings)
-        if not (holds and _outside(value, condition.stays)):
+        told = _outside(value, condition.stays) if condition.breach_only else not math.isnan(value)
+        if not (holds and told):
             return None
         return _outside(value, condition.fires)
 
@@ -152,9 +153,11 @@ def rules(draw: st.DrawFn) -> Rule:
     clear = Threshold(float(threshold - slack if high else threshold + slack), "test")
     when = draw(st.lists(st.builds(Comparison, readings, below=st.just(Threshold(7.0, "t"))),
                          max_size=1))  # fmt: skip
+    breach_only = draw(st.booleans())
     condition = Condition(
         BUS_MEASUREMENT,
         draw(expressions),
+        breach_only=breach_only,
         above=side if high else None,
         below=None if high else side,
         clear=clear if slack else None,
@@ -168,7 +171,7 @@ def rules(draw: st.DrawFn) -> Rule:
             "condition": condition,
             "for_s": draw(st.sampled_from([0.0, 10.0, 20.0])),
             "keep_firing_s": draw(st.sampled_from([0.0, 20.0, 40.0])),
-            "no_data": draw(st.sampled_from(["ok", "alerting"])),
+            "no_data": "ok" if breach_only else "alerting",
         }
     )
 

@@ -118,7 +118,7 @@ def test_9_has_no_hysteresis() -> None:
 
 
 def test_no_data_as_alerting_fires_the_rule_itself_when_nothing_was_ever_seen() -> None:
-    rule = replace(BASE, no_data="alerting")
+    rule = replace(BASE, no_data="alerting", condition=replace(BASE.condition, breach_only=False))
     evaluator, changes = played(rule, [(NAN, NAN)] * 3)
     assert story(changes) == [(0.0, "", "Pending"), (20.0, "", "Alerting")]
     assert changes[-1].reason == "NoData" and changes[-1].row == -1

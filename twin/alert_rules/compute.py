@@ -4,7 +4,7 @@ from typing import Final
 
 from twin.alert_conditions import Comparison, Condition, Reading, Threshold, growth, last, limit_of
 from twin.alert_rule import Dashboard, Rule, Runbook
-from twin.alert_rules.places import STATES, strip
+from twin.alert_rules.places import FULL_SUN, STATES, strip
 from twin.channels import BUS_MEASUREMENT
 
 COMPUTE: Final = Dashboard("twin-compute")
@@ -156,6 +156,7 @@ RULES: Final = (
                     above=Threshold(20.0, "the payload is on in the whole window (A)"),
                 ),
                 Comparison(last("eps_mode"), below=Threshold(1.5, "no load shed (definition)")),
+                FULL_SUN,
             ),
             window_s=300.0,
         ),
@@ -165,7 +166,7 @@ RULES: Final = (
         summary="{sat}: {value} % of utilisation while work waits",
         unit="%",
         runbook=Runbook(
-            meaning="The payload is powered, work waits, and nothing is done.",
+            meaning="In full sunlight the payload is powered, work waits, and nothing is done.",
             impact="Energy is burnt for nothing; deadlines of the waiting jobs pass.",
             diagnosis=(
                 "Synchronous training that waits for a lost neighbour (network_split)?",

@@ -36,6 +36,7 @@ RULES: Final = (
             FLEET_MEASUREMENT,
             last("sats_count"),
             below=Threshold(0.5, "not one (definition)"),
+            breach_only=False,
         ),
         for_s=60.0,
         keep_firing_s=60.0,
