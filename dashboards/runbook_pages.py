@@ -26,7 +26,8 @@ Generated from `twin/alert_rules/*.py` by `make generate`; edit those, not this 
 {len(RULES)} rules. `critical` wakes somebody, `warning` makes a ticket, `info` is only shown. A
 rule's condition must hold for *for*; once it fired it stays for *keep* after it was last true.
 Grafana and our own evaluator run the same rules with the states of Grafana {GRAFANA_12.name};
-where 9.4 differs, and why, is in [decision 0018](decisions/0018-rules-as-data.md). One page goes out for
+where 9.4 differs, and why, is in [decision 0018](decisions/0018-rules-as-data.md). One page goes
+out for
 each *cause*, however many satellites have it. Each rule's name leads to its runbook.
 
 On a quiet day nothing here pages: eclipses that the season announces, passes through the South

@@ -8,6 +8,8 @@ from twin.alert_conditions import Comparison, Condition, Expression, Number, Ope
 from twin.alert_history import History
 from twin.state import BoolArray, FloatArray
 
+__all__ = ["History", "Verdict", "evaluated", "verdict"]
+
 
 class Verdict(NamedTuple):
     """What a condition says of every series, (n,)."""

@@ -8,7 +8,7 @@ from dashboards.build import dashboards
 from twin.alert_conditions import OPS_MEASUREMENT, Comparison
 from twin.alerts import RULES, Condition, Reading, Rule, Threshold, last, limit_of, rule_by_name
 from twin.channels import BUS_CHANNELS, BUS_MEASUREMENT, FLEET_MEASUREMENT, PLANE_MEASUREMENT
-from twin.rollup_fields import FIELDS
+from twin.rollups import REPORTED
 
 WATCH_FIELDS = {"age_s", "late_s"}
 
@@ -78,7 +78,8 @@ def test_texts_are_there(rule: Rule) -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_dashboard_link_leads_to_a_panel_that_is_there(rule: Rule) -> None:
     boards = {board.uid: board for board in dashboards()}
-    if rule.dashboard.uid in boards and rule.dashboard.panel:
+    if rule.dashboard.uid in boards:
+        assert rule.dashboard.panel
         assert rule.dashboard.panel in {panel.key for panel in boards[rule.dashboard.uid].panels}
 
 

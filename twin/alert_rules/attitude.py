@@ -91,7 +91,7 @@ RULES: Final = (
         ),
         for_s=300.0,
         keep_firing_s=1800.0,
-        dashboard=Dashboard("twin-satellite"),
+        dashboard=STATES,
         summary="{sat}: decay {value} times the forecast",
         runbook=Runbook(
             meaning="Drag takes more height than the forecast air and an edge-on body explain.",
@@ -158,7 +158,7 @@ RULES: Final = (
         ),
         for_s=300.0,
         keep_firing_s=3600.0,
-        dashboard=Dashboard("twin-power"),
+        dashboard=Dashboard("twin-power", "kpi-eclipse_count"),
         summary="{plane}: first eclipse in about {value} days",
         unit="day",
         runbook=Runbook(

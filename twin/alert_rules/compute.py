@@ -7,8 +7,6 @@ from twin.alert_rule import Dashboard, Rule, Runbook
 from twin.alert_rules.places import FULL_SUN, STATES, strip
 from twin.channels import BUS_MEASUREMENT
 
-COMPUTE: Final = Dashboard("twin-compute")
-
 RULES: Final = (
     Rule(
         name="retry_storm",
@@ -24,7 +22,7 @@ RULES: Final = (
         ),
         for_s=30.0,
         keep_firing_s=120.0,
-        dashboard=COMPUTE,
+        dashboard=Dashboard("twin-compute", "restarts"),
         summary="{sat}: {value} restarts in five minutes",
         runbook=Runbook(
             meaning="Jobs are started again and again: everything retries at once after a fault.",
@@ -120,7 +118,7 @@ RULES: Final = (
         ),
         for_s=60.0,
         keep_firing_s=300.0,
-        dashboard=COMPUTE,
+        dashboard=Dashboard("twin-compute", "kpi-ckpt_age_max_s"),
         summary="{sat}: last checkpoint {value} s ago",
         unit="s",
         runbook=Runbook(
@@ -162,7 +160,7 @@ RULES: Final = (
         ),
         for_s=120.0,
         keep_firing_s=300.0,
-        dashboard=COMPUTE,
+        dashboard=Dashboard("twin-compute", "work"),
         summary="{sat}: {value} % of utilisation while work waits",
         unit="%",
         runbook=Runbook(

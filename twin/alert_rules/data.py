@@ -13,7 +13,7 @@ from twin.alert_conditions import (
     limit_of,
 )
 from twin.alert_rule import Dashboard, Rule, Runbook
-from twin.alert_rules.places import strip
+from twin.alert_rules.places import STATES, strip
 from twin.channels import BUS_MEASUREMENT
 
 RULES: Final = (
@@ -31,7 +31,7 @@ RULES: Final = (
         ),
         for_s=0.0,
         keep_firing_s=0.0,
-        dashboard=Dashboard("twin-satellite"),
+        dashboard=STATES,
         summary="{sat}: no report for {value} s although it could send",
         unit="s",
         runbook=Runbook(
@@ -124,7 +124,7 @@ RULES: Final = (
         ),
         for_s=60.0,
         keep_firing_s=300.0,
-        dashboard=Dashboard("twin-satellite"),
+        dashboard=Dashboard("twin-pipeline", "reporting"),
         summary="{sat}: {value} reports of the last ten minutes are missing",
         runbook=Runbook(
             meaning="Reports are numbered. Between the first and the last number of ten minutes "
@@ -161,7 +161,7 @@ RULES: Final = (
         ),
         for_s=60.0,
         keep_firing_s=300.0,
-        dashboard=Dashboard("twin-satellite"),
+        dashboard=strip("tcs_coldplate_t_c"),
         summary="{sat}: radiator, plate, bus or loop temperature has stood still for ten minutes",
         runbook=Runbook(
             meaning="One of four temperatures repeated exactly the same number for ten minutes. "

@@ -16,9 +16,6 @@ from twin.alert_rule import Dashboard, Rule, Runbook
 from twin.alert_rules.places import FEW
 from twin.channels import FLEET_MEASUREMENT
 
-FLEET: Final = Dashboard("twin-fleet", "health")
-NETWORK: Final = Dashboard("twin-network")
-
 
 def share_pct(field: str) -> Expression:
     """A count of satellites over all that report."""
@@ -40,7 +37,7 @@ RULES: Final = (
         ),
         for_s=60.0,
         keep_firing_s=60.0,
-        dashboard=Dashboard("twin-pipeline"),
+        dashboard=Dashboard("twin-pipeline", "reporting"),
         summary="{fleet}: {value} satellites report",
         no_data="alerting",
         runbook=Runbook(
@@ -74,7 +71,7 @@ RULES: Final = (
         ),
         for_s=120.0,
         keep_firing_s=300.0,
-        dashboard=FLEET,
+        dashboard=Dashboard("twin-fleet", "health"),
         summary="{fleet}: {value} % of the satellites break a critical limit",
         unit="%",
         runbook=Runbook(
@@ -106,7 +103,7 @@ RULES: Final = (
         ),
         for_s=60.0,
         keep_firing_s=300.0,
-        dashboard=Dashboard("twin-fleet", "modes"),
+        dashboard=Dashboard("twin-fleet", "planes-mode_max"),
         summary="{fleet}: {value} % of the satellites in safe mode",
         unit="%",
         runbook=Runbook(
@@ -137,7 +134,7 @@ RULES: Final = (
         ),
         for_s=120.0,
         keep_firing_s=300.0,
-        dashboard=Dashboard("twin-thermal"),
+        dashboard=Dashboard("twin-thermal", "throttle"),
         summary="{fleet}: heat cuts the clock of {value} % of the satellites",
         unit="%",
         runbook=Runbook(
@@ -168,7 +165,7 @@ RULES: Final = (
         ),
         for_s=300.0,
         keep_firing_s=600.0,
-        dashboard=Dashboard("twin-compute"),
+        dashboard=Dashboard("twin-compute", "available"),
         summary="{fleet}: {value} % of the accelerators in service",
         unit="%",
         runbook=Runbook(
@@ -202,7 +199,7 @@ RULES: Final = (
         ),
         for_s=60.0,
         keep_firing_s=300.0,
-        dashboard=Dashboard("twin-fleet"),
+        dashboard=Dashboard("twin-fleet", "health"),
         summary="{fleet}: {value} % of the hosts with the new image are down",
         unit="%",
         runbook=Runbook(
@@ -232,7 +229,7 @@ RULES: Final = (
         ),
         for_s=300.0,
         keep_firing_s=600.0,
-        dashboard=FLEET,
+        dashboard=Dashboard("twin-fleet", "kpi-sats_count"),
         summary="{fleet}: {value} satellites not in service",
         runbook=Runbook(
             meaning="Satellites that the plan counts on are not there: a launch slipped or was "

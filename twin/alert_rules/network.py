@@ -6,8 +6,6 @@ from twin.alert_conditions import Comparison, Condition, Number, Reading, Thresh
 from twin.alert_rule import Dashboard, Rule, Runbook
 from twin.channels import FLEET_MEASUREMENT
 
-NETWORK: Final = Dashboard("twin-network")
-
 RULES: Final = (
     Rule(
         name="network_split",
@@ -29,7 +27,7 @@ RULES: Final = (
         ),
         for_s=60.0,
         keep_firing_s=120.0,
-        dashboard=Dashboard("twin-fleet", "parts"),
+        dashboard=Dashboard("twin-network", "largest"),
         summary="{fleet}: the largest connected part lost {value} points of the satellites",
         unit="%",
         runbook=Runbook(
@@ -70,7 +68,7 @@ RULES: Final = (
         ),
         for_s=120.0,
         keep_firing_s=300.0,
-        dashboard=NETWORK,
+        dashboard=Dashboard("twin-network", "contact"),
         summary="{fleet}: {value} % of the satellites in contact; nearly all were within the hour",
         unit="%",
         runbook=Runbook(
@@ -110,7 +108,7 @@ RULES: Final = (
         ),
         for_s=0.0,
         keep_firing_s=300.0,
-        dashboard=NETWORK,
+        dashboard=Dashboard("twin-network", "contact"),
         summary="{fleet}: {value} satellites in contact at any time in two hours",
         runbook=Runbook(
             meaning="In two hours, longer than any gap between the passes of ten satellites, none "

@@ -3,8 +3,7 @@
 from typing import Final
 
 from twin.alert_conditions import OPS_MEASUREMENT, Condition, Reading, Threshold, growth, last
-from twin.alert_rule import Rule, Runbook
-from twin.alert_rules.places import PIPELINE
+from twin.alert_rule import Dashboard, Rule, Runbook
 
 NOTHING: Final = Threshold(0.5, "a whole one; counters are whole numbers (definition)")
 UP: Final = Threshold(0.5, "1 is up, 0 is down (definition)")
@@ -19,7 +18,7 @@ RULES: Final = (
         condition=Condition(OPS_MEASUREMENT, Reading("store_up", "max"), below=UP, window_s=60.0),
         for_s=30.0,
         keep_firing_s=60.0,
-        dashboard=PIPELINE,
+        dashboard=Dashboard("twin-pipeline", "now-store"),
         summary="{service} {instance}: the store is not there (store_up {value})",
         runbook=Runbook(
             meaning="For a minute no row went through to the store. Where the store itself is down "
@@ -50,7 +49,7 @@ RULES: Final = (
         ),
         for_s=60.0,
         keep_firing_s=60.0,
-        dashboard=PIPELINE,
+        dashboard=Dashboard("twin-pipeline", "lag"),
         summary="{service} {instance}: the oldest row waits for {value} s",
         unit="s",
         runbook=Runbook(
@@ -83,7 +82,7 @@ RULES: Final = (
         ),
         for_s=0.0,
         keep_firing_s=300.0,
-        dashboard=PIPELINE,
+        dashboard=Dashboard("twin-pipeline", "dropped"),
         summary="{service} {instance}: {value} batches or dead letters given up in 5 min",
         runbook=Runbook(
             meaning="The spool or the dead-letter folder was full and the oldest of it was thrown "
@@ -114,7 +113,7 @@ RULES: Final = (
         ),
         for_s=0.0,
         keep_firing_s=300.0,
-        dashboard=PIPELINE,
+        dashboard=Dashboard("twin-pipeline", "errors"),
         summary="{service} {instance}: {value} writes refused by its disk in 5 min",
         runbook=Runbook(
             meaning="Spool or dead letters could not be written: the disk is full or failing.",
@@ -135,7 +134,7 @@ RULES: Final = (
         condition=Condition(OPS_MEASUREMENT, Reading("broker_up", "max"), below=UP, window_s=60.0),
         for_s=30.0,
         keep_firing_s=60.0,
-        dashboard=PIPELINE,
+        dashboard=Dashboard("twin-pipeline", "services"),
         summary="{service} {instance}: no connection to the broker (broker_up {value})",
         runbook=Runbook(
             meaning="For a minute the service has had no connection to the MQTT broker.",
@@ -162,7 +161,7 @@ RULES: Final = (
         ),
         for_s=0.0,
         keep_firing_s=300.0,
-        dashboard=PIPELINE,
+        dashboard=Dashboard("twin-pipeline", "now-broker-dropped"),
         summary="{service} {instance}: the broker dropped {value} messages in 5 min",
         runbook=Runbook(
             meaning="The broker's own counter of dropped messages has grown: a subscriber is "
@@ -196,7 +195,7 @@ RULES: Final = (
         ),
         for_s=0.0,
         keep_firing_s=600.0,
-        dashboard=PIPELINE,
+        dashboard=Dashboard("twin-pipeline", "letters"),
         summary="{service} {instance}: {value} dead letters in 5 min",
         runbook=Runbook(
             meaning="Messages were set aside because they were no frame, named a satellite that is "

@@ -22,4 +22,3 @@ def strip(channel: str) -> Dashboard:
 
 STATES: Final = Dashboard("twin-satellite", "states")
 """States and modes of one satellite on a time line."""
-PIPELINE: Final = Dashboard("twin-pipeline")

@@ -159,7 +159,7 @@ RULES: Final = (
         ),
         for_s=60.0,
         keep_firing_s=600.0,
-        dashboard=Dashboard("twin-radiation"),
+        dashboard=Dashboard("twin-radiation", "dose-model"),
         summary="{sat}: dose rate {value} times what the map expects here",
         runbook=Runbook(
             meaning="The dose rate is several times what trapped particles and cosmic rays make at "

@@ -11,9 +11,8 @@ from twin.alert_conditions import (
     growth,
     last,
 )
-from twin.alert_rule import Rule, Runbook
+from twin.alert_rule import Dashboard, Rule, Runbook
 from twin.alert_rules.pipeline import NOTHING
-from twin.alert_rules.places import PIPELINE
 
 RULES: Final = (
     Rule(
@@ -36,7 +35,7 @@ RULES: Final = (
         ),
         for_s=60.0,
         keep_firing_s=60.0,
-        dashboard=PIPELINE,
+        dashboard=Dashboard("twin-pipeline", "now-clock"),
         summary="{service} {instance}: {value} ticks in 5 min",
         runbook=Runbook(
             meaning="The simulator's process is alive and writes its own numbers, but its clock "
@@ -65,7 +64,7 @@ RULES: Final = (
         ),
         for_s=60.0,
         keep_firing_s=120.0,
-        dashboard=PIPELINE,
+        dashboard=Dashboard("twin-pipeline", "now-clock"),
         summary="{service} {instance}: {value} s behind its clock",
         unit="s",
         runbook=Runbook(
@@ -90,7 +89,7 @@ RULES: Final = (
         ),
         for_s=0.0,
         keep_firing_s=600.0,
-        dashboard=PIPELINE,
+        dashboard=Dashboard("twin-pipeline", "gaps"),
         summary="{service} {instance}: {value} batch numbers skipped in 5 min",
         runbook=Runbook(
             meaning="The ingester saw a batch whose number is not the next one: something before "
@@ -118,7 +117,7 @@ RULES: Final = (
         ),
         for_s=0.0,
         keep_firing_s=600.0,
-        dashboard=PIPELINE,
+        dashboard=Dashboard("twin-pipeline", "errors"),
         summary="{service} {instance}: {value} writes refused in 5 min",
         runbook=Runbook(
             meaning="The store answered, and said no: a field of another type, rows beyond its "
@@ -146,7 +145,7 @@ RULES: Final = (
         ),
         for_s=60.0,
         keep_firing_s=300.0,
-        dashboard=PIPELINE,
+        dashboard=Dashboard("twin-pipeline", "waiting"),
         summary="{service} {instance}: {value} bytes wait in the spool",
         unit="bytes",
         runbook=Runbook(
@@ -174,7 +173,7 @@ RULES: Final = (
         ),
         for_s=60.0,
         keep_firing_s=120.0,
-        dashboard=PIPELINE,
+        dashboard=Dashboard("twin-pipeline", "loop"),
         summary="{service} {instance}: its loop is {value} s late",
         unit="s",
         runbook=Runbook(

@@ -6,8 +6,6 @@ from twin.alert_conditions import Condition, Threshold, last
 from twin.alert_rule import Dashboard, Rule, Runbook
 from twin.channels import FLEET_MEASUREMENT
 
-RADIATION: Final = Dashboard("twin-radiation")
-
 RULES: Final = (
     Rule(
         name="radiation_storm",
@@ -22,7 +20,7 @@ RULES: Final = (
         ),
         for_s=0.0,
         keep_firing_s=1800.0,
-        dashboard=RADIATION,
+        dashboard=Dashboard("twin-radiation", "storm"),
         summary="{fleet}: NOAA S{value}",
         runbook=Runbook(
             meaning="Protons of a solar particle event reach the polar caps at a thousand times "
@@ -55,7 +53,7 @@ RULES: Final = (
         ),
         for_s=0.0,
         keep_firing_s=1800.0,
-        dashboard=RADIATION,
+        dashboard=Dashboard("twin-radiation", "storm"),
         summary="{fleet}: NOAA S{value}",
         runbook=Runbook(
             meaning="The flux of solar protons has passed NOAA's threshold of an event (S1).",
@@ -80,7 +78,7 @@ RULES: Final = (
         ),
         for_s=0.0,
         keep_firing_s=3600.0,
-        dashboard=RADIATION,
+        dashboard=Dashboard("twin-radiation", "storm"),
         summary="{fleet}: NOAA G{value}",
         runbook=Runbook(
             meaning="A geomagnetic storm heats the upper air, which swells: more drag for days, "
@@ -111,7 +109,7 @@ RULES: Final = (
         ),
         for_s=300.0,
         keep_firing_s=3600.0,
-        dashboard=Dashboard("twin-fleet"),
+        dashboard=Dashboard("twin-radiation", "kpi-g_level_max"),
         summary="{fleet}: mean decay {value} times the forecast",
         runbook=Runbook(
             meaning="Averaged over the fleet drag takes three times the height that was forecast.",
