@@ -13,7 +13,7 @@ from twin.channels import by_name
 from twin.state import FloatArray
 
 REPORTS = 24
-CANDIDATES = 600
+CANDIDATES = 4000
 KEEP = 6  # series on each side of the verdict
 ABSENT_FRAC = 0.05  # of the cells: a sensor that is lost for a report
 

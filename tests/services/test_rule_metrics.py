@@ -1,7 +1,7 @@
 """Rules of the pipeline read fields of `ops` that the services really write."""
 
 from pathlib import Path
-from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -19,17 +19,10 @@ def written(folder: Path) -> dict[str, set[str]]:
     """Fields of `ops` by service, from the metrics that the services bind themselves to."""
     ingest, simulate, store = (Metrics(name) for name in ("ingest", "simulate", "store"))
     watch_ingester(ingest, Ingester(None, DeadLetters(folder / "d")), SYSTEM_CLOCK)  # type: ignore[arg-type]
-    nothing = SimpleNamespace(
-        frames_published=0, frames_stored=0, frames_late=0, resent=0, ticks=0, commands=0,
-        commands_refused=0, parts_refused=0, frames_count=0, bytes_count=0, lag_s=0.0, count=0,
-        run_id="0",
-    )  # fmt: skip
-    simulator = SimpleNamespace(
-        counts=nothing, outbox=nothing, pace=nothing, fleet=nothing, plan=nothing, broker_is_up=True
-    )
-    watch_simulator(simulate, simulator)  # type: ignore[arg-type]
-    server = SimpleNamespace(writes_count=0, refused_count=0, rows_count=0, queries_count=0)
-    watch_store(store, server)  # type: ignore[arg-type]
+    simulator = MagicMock()  # every number it is asked for is 1
+    simulator.plan.run_id = "0"
+    watch_simulator(simulate, simulator)
+    watch_store(store, MagicMock())
     return {one.service: set(one.fields()) for one in (ingest, simulate, store)}
 
 
