@@ -13,7 +13,7 @@ from twin.channels import by_name
 from twin.state import FloatArray
 
 REPORTS = 24
-CANDIDATES = 4000
+CANDIDATES = 1000
 KEEP = 6  # series on each side of the verdict
 ABSENT_FRAC = 0.05  # of the cells: a sensor that is lost for a report
 
@@ -36,6 +36,9 @@ def rule_columns(rule: Rule, step_s: float) -> dict[str, FloatArray]:
         kind = random.integers(0, 3, CANDIDATES)
         growing = start + np.arange(REPORTS)[:, np.newaxis] * random.choice(own, CANDIDATES)
         values = np.where(kind == 0, start, np.where(kind == 1, growing, walk))
+        wanted = _breaching(condition, field)
+        if wanted.size:  # half of the series stand where this field is in breach
+            values[:, ::2] = random.choice(wanted, CANDIDATES)[::2]
         values[random.random(values.shape) < ABSENT_FRAC] = np.nan
         row = by_name().get(field)
         columns[field] = np.round(values) if row is not None and row.is_integer else values
@@ -94,6 +97,19 @@ def _pool(condition: Condition) -> FloatArray:
                 step = max(abs(value) * 0.1, 0.01)
                 found += [value - step, value, value + step, 2.0 * value]
     return np.array(found)
+
+
+def _breaching(condition: Condition, field: str) -> FloatArray:
+    """Numbers that pass every comparison with this field alone."""
+    found = _pool_of(condition, field)
+    for comparison in (condition.fires, *condition.when):
+        value = comparison.value
+        if not (isinstance(value, Reading) and value.field == field):
+            continue
+        above = found > comparison.above.value if comparison.above else np.zeros(found.size, bool)
+        below = found < comparison.below.value if comparison.below else np.zeros(found.size, bool)
+        found = found[above | below]
+    return found
 
 
 def _pool_of(condition: Condition, field: str) -> FloatArray:
