@@ -27,6 +27,7 @@ SECTIONS: Final = (
     ("Electrical power: array, bus, modes", ("power", "power_ahead", "attitude")),
     ("Battery", ("battery", "battery_ageing", "ageing")),
     ("Heat", ("thermal", "thermal_control", "heat_network", "coolant", "initial")),
+    ("What an undamaged satellite would show", ("model_channels",)),
     ("Workload", ("workload", "training_groups", "upsets")),
     ("Links and delay", ("network", "latency")),
     ("Sizing", ("sizing", "fleet_params")),

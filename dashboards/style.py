@@ -39,7 +39,7 @@ UNITS = {
     "dB": "suffix:dB",
     "deg": "degree",
     "deg/s": "suffix:°/s",
-    "day": "d",
+    "day": "suffix:d",
     "1/h": "suffix:/h",
     "h": "h",
     "km": "lengthkm",

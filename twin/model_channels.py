@@ -29,7 +29,11 @@ _SUN_RAD_DAY: Final = 2.0 * np.pi / 365.2422  # mean motion; public
 def radiation_model(
     rows: IntArray, fleet: Fleet, environment: Environment, broken: FaultEffects
 ) -> dict[str, FloatArray]:
-    """Dose and uncorrectable errors that map and cosmic rays make here, without any storm."""
+    """Dose and uncorrectable errors that map and cosmic rays make here, without any storm.
+
+    Validity: as `radiation.dose_rate_rad_s` and `radiation.see_rate_per_s`.
+    Source: by definition: those two with the flux of faults and of solar particles taken out.
+    """
     quiet_cm2_s = environment.proton_flux_cm2_s[rows] - broken.proton_added_cm2_s[rows]
     quiet = replace(
         environment,
@@ -54,6 +58,9 @@ def heat_model(
     Absorbed: 100 (Q / Q_model - 1) for the whole radiator as built. Drop: 100 (T_loop - T_rad) G /
     P with G the design's conductance and P the payload's power; 100 in a steady state, 70 with a
     mixing valve stuck open; absent without a pumped loop and where the design drops less than 1 K.
+
+    Validity: steady load and sunlight; heating up and cooling down look like a fault for minutes.
+    Source: by definition: residuals against `thermal.radiator_absorbed_w` and the design's network.
     """
     params = fleet.params.take(rows)
     around = replace(
@@ -76,7 +83,7 @@ def heat_model(
 
 
 def eclipse_season_day(rows: IntArray, environment: Environment) -> FloatArray:
-    """Days until the orbit enters the Earth's shadow again, (r,): 0 now, 32 = not within 32.
+    """Time until the orbit enters the Earth's shadow again [day], (r,): 0 now, 32 = not within 32.
 
     An orbit has eclipses while |n . s| < R / a: n its normal, s the Sun, R the Earth's radius, a
     the distance. The normal turns with the nodes at -1.5 J2 sqrt(mu / a^3) (R / a)^2 cos i, the
