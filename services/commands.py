@@ -1,7 +1,7 @@
 """Commands that arrive over MQTT: checked at the door, answered with an event."""
 
 import math
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
@@ -78,8 +78,18 @@ class SafeMode(_Command):
     value: bool = Field(description="true: enter, false: leave, in stages")
 
 
+class SetLimits(_Command):
+    """Judge health by other limits than the dictionary's; from the operator's file alone."""
+
+    command: Literal["set_limits"]
+    limits: dict[str, dict[str, float | None]]
+
+
 Command = LimitCompute | Inject | Heal | SafeMode
 """What an operator may ask of a satellite, a plane or the whole fleet."""
+
+
+AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 
 class _AnyCommand(RootModel[Annotated[Command, Field(discriminator="command")]]):
@@ -90,10 +100,23 @@ class CommandRefusedError(ValueError):
     """A command that cannot be carried out; the text says why."""
 
 
+class _AnyOrder(RootModel[Annotated[Command | SetLimits, Field(discriminator="command")]]):
+    """Whatever a run keeps of what it was told."""
+
+
+def read_order(payload: bytes) -> Command | SetLimits:
+    """A command as a run has kept it. Raises CommandRefusedError."""
+    return _read(_AnyOrder, payload).root
+
+
 def read_command(payload: bytes) -> Command:
     """A command from its JSON. Raises CommandRefusedError."""
+    return _read(_AnyCommand, payload).root
+
+
+def _read(kind: type[AnyModel], payload: bytes) -> AnyModel:
     try:
-        return _AnyCommand.model_validate_json(payload).root
+        return kind.model_validate_json(payload)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "command"

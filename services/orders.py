@@ -16,11 +16,14 @@ from services.commands import (
     Heal,
     Inject,
     LimitCompute,
+    SetLimits,
     known_kind,
     obeyed_plan,
     read_command,
+    read_order,
     target_rows,
 )
+from twin.channel_limits import LimitError, LimitTable, Overrides, limits_with
 from twin.faults import FaultPlan
 from twin.state import BoolArray, Fleet, FleetParams, FloatArray, IntArray
 
@@ -43,6 +46,8 @@ class Orders:
         self.obeyed: list[Obeyed] = []
         self.to_obey: deque[Obeyed] = deque()  # from before a restart, at ticks still to come
         self.log: CommandLog | None = None
+        self.limits: LimitTable | None = None  # None: the dictionary's
+        self._overrides: dict[str, dict[str, float | None]] = {}
         self._fleet, self._rows, self._own, self._step_s = fleet, rows, own, step_s
         self._take(planned)
 
@@ -90,7 +95,10 @@ class Orders:
 
         A live one is on the disk before it acts. Raises CommandRefusedError, then nothing changed.
         """
-        command = read_command(order.payload.encode())
+        command = read_order(order.payload.encode())
+        if isinstance(command, SetLimits):
+            self._judge_by(command, order, live=live)
+            return int(self._own.sum())
         rows = target_rows(self._whole.fleet, order.target)
         faults = self._whole
         if not isinstance(command, LimitCompute):
@@ -122,6 +130,32 @@ class Orders:
         done = {"kind": kind, "satellites": satellites} | command.model_dump()
         return True, orjson.dumps(event | done)
 
+    def set_limits(self, overrides: Overrides, tick: int) -> None:
+        """Judge by these from this tick on, where they are not in force already.
+
+        Raises CommandRefusedError where the disk does not take it.
+        """
+        told = [
+            self._overrides,
+            *(found for one in self.to_obey if (found := _limits_of(one)) is not None),
+        ]
+        wanted = {name: dict(limits) for name, limits in overrides.items()}
+        if told[-1] == wanted:
+            return
+        payload = {"id": "limits", "command": "set_limits", "limits": wanted}
+        self.carry_out(Obeyed(tick, "all", orjson.dumps(payload).decode()), live=True)
+
+    def _judge_by(self, command: SetLimits, order: Obeyed, *, live: bool) -> None:
+        try:
+            table = limits_with(command.limits)
+        except LimitError as error:
+            raise CommandRefusedError(str(error)) from None
+        if live:
+            self._keep(order)
+        self._overrides = command.limits
+        self.limits = table if command.limits else None
+        self.obeyed.append(order)
+
     def _due_tick(self, command: Command, tick: int) -> int:
         """The tick a command acts at; an injected fault is planned at once, for its onset."""
         due_s = command.due_s(tick * self._step_s)
@@ -152,3 +186,9 @@ class Orders:
         peak_w = design.compute_peak_w * self.limit_frac
         average_w = np.minimum(design.compute_average_w, peak_w)
         return replace(design, compute_peak_w=peak_w, compute_average_w=average_w)
+
+
+def _limits_of(order: Obeyed) -> dict[str, dict[str, float | None]] | None:
+    """Limits that an order sets; None for any other."""
+    command = read_order(order.payload.encode())
+    return command.limits if isinstance(command, SetLimits) else None

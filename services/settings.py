@@ -94,6 +94,9 @@ class Settings(BaseSettings):
     owners_file: Path | None = Field(
         None, description="which shard may name which satellite; read again on SIGHUP"
     )
+    limits_file: Path | None = Field(
+        None, description="channel limits of a fleet other than the dictionary's; also on SIGHUP"
+    )
     mirror_satellites: str = Field(
         "", description="comma-separated ids whose reports the simulator also publishes as JSON"
     )

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from services.command_log import CommandLog
 from services.config_hash import settings_text
 from services.control import Control
+from services.limits import LimitsFile
 from services.metrics import Metrics
 from services.mirror import Mirror, mirror_of
 from services.mqtt import Connection, ServiceState, keep_connected
@@ -21,6 +22,7 @@ from services.resume import (
     keep_checkpoints,
     resume_from,
 )
+from services.scenario_watch import ScenarioWatch
 from services.service_metrics import watch_simulator
 from services.settings import Settings
 from services.simulator import Simulator
@@ -52,6 +54,9 @@ async def run_simulate(
     name = f"simulate{plan.part_name}"
     metrics = Metrics("simulate", plan.part_name.removeprefix("-") or "1")
     metrics.configured("settings", settings_text(settings))
+    limits = LimitsFile(settings.limits_file, simulator, metrics)
+    watch = ScenarioWatch(plan.scenario, metrics)
+    control.on_reload += [limits.reload, watch.reload]
     topic = simulator.topics.service(name)
     service = ServiceState(topic, name, lambda: metrics.config_hash)
     watch_simulator(metrics, simulator)

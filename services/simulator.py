@@ -23,6 +23,7 @@ from services.rollup_parts import PartError, RollupPart, read_part
 from services.simulator_state import state_of, status_of, take_up
 from services.topics import Topics, parse
 from services.watermark import Outbox, read_mark
+from twin.channel_limits import Overrides
 from twin.checkpoint import Checkpoint
 from twin.faults import FaultPlan, plan_faults
 from twin.frames import rows_count
@@ -175,7 +176,13 @@ class Simulator:
     def _report(self) -> None:
         """Batches of every shard that is due at this tick, and now and then the roll-ups."""
         seen = snapshot(
-            self.fleet, self.state, self.environment, self.seed, self.tick, self.effects
+            self.fleet,
+            self.state,
+            self.environment,
+            self.seed,
+            self.tick,
+            self.effects,
+            self.orders.limits,
         )
         due = [reporting(shard, seen) for shard in self.shards if shard.is_due(self.tick)]
         due = [shard for shard in due if shard.rows.size]
@@ -305,6 +312,10 @@ class Simulator:
         """Commands of before a restart, at their ticks."""
         if self.orders.obey_again(self.tick):
             self._limit_compute()
+
+    def set_limits(self, overrides: Overrides) -> None:
+        """Judge health by the dictionary's limits with these changed, from the next tick on."""
+        self.orders.set_limits(overrides, self.tick)
 
     def _limit_compute(self) -> None:
         self.fleet = replace(self.fleet, params=self.orders.limited(self.design))

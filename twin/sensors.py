@@ -12,7 +12,7 @@ import numpy as np
 
 from twin import model_channels, plant_channels, state_channels
 from twin.accel_channels import accelerator_values
-from twin.channel_limits import add_health
+from twin.channel_limits import LimitTable, add_health
 from twin.channels import ACCEL_CHANNELS, BUS_CHANNELS, Channel
 from twin.fault_effects import FaultEffects, neutral_effects
 from twin.faulted import broken_environment
@@ -29,6 +29,7 @@ class Snapshot(NamedTuple):
     seed: int
     tick: int
     effects: FaultEffects | None = None  # of the faults at this tick
+    limits: LimitTable | None = None  # that health is judged by; None: the dictionary's
 
     @property
     def broken(self) -> FaultEffects:
@@ -43,11 +44,12 @@ def snapshot(
     seed: int,
     tick: int,
     effects: FaultEffects | None = None,
+    limits: LimitTable | None = None,
 ) -> Snapshot:
     """The fleet at one tick in its surroundings as faults leave them."""
     if effects is not None:
         environment = broken_environment(environment, effects)
-    return Snapshot(fleet, state, environment, seed, tick, effects)
+    return Snapshot(fleet, state, environment, seed, tick, effects, limits)
 
 
 def bus_telemetry(
@@ -100,7 +102,7 @@ def reported(
     if noise:
         _add_noise(found, BUS_CHANNELS, seen.fleet.satellite_key[rows], seen)
     plant_channels.break_sensors(found, rows, seen.broken)
-    add_health(found)
+    add_health(found, seen.limits)
     return found
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from services.embedded_rows import TAGS
 from services.runs import open_scenario, plan_simulation
 from services.settings import Settings
 from services.simulator import Simulator
@@ -20,7 +21,6 @@ from twin.channels import BUS_MEASUREMENT
 from twin.frames import open_batch
 
 DATABASE, MINUTES = "telemetry", "telemetry_1m"
-TAGS = ("fleet", "plane", "sat", "accel", "shard", "service")
 Key = tuple[str, tuple[tuple[str, str], ...]]
 """Measurement and tags."""
 Row = tuple[Key, int]
