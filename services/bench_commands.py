@@ -38,6 +38,9 @@ def pipeline(
     duration: Annotated[
         Duration, typer.Option("--for", parser=parse_duration, help="Of the run at 1 Hz.")
     ] = 60.0,
+    briefly: Annotated[
+        bool, typer.Option("--quick", help="Few satellites, seconds: whether it runs.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """From tick to queryable row: values/s, latency, losses, processor time of each part.
@@ -47,12 +50,13 @@ def pipeline(
     sample) runs in turns with ours. About two minutes more than --for.
     """
     from services.bench import as_json as line
-    from services.pipeline_bench import bench_pipeline
+    from services.pipeline_bench import Size, bench_pipeline, quick
     from services.process import run
 
     if not duration >= 10.0:
         raise typer.BadParameter("at least 10s", param_hint="--for")
-    figures = run(bench_pipeline(lambda text: typer.echo(text, err=as_json), satellites, duration))
+    size = quick(satellites) if briefly else Size(satellites, duration)
+    figures = run(bench_pipeline(lambda text: typer.echo(text, err=as_json), size))
     if figures is not None and as_json:
         typer.echo(line(figures))
 

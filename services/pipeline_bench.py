@@ -31,13 +31,29 @@ WARM_UP_TICKS: Final = 5
 PROBED_COUNT: Final = 4
 PROBE_EVERY_S: Final = 0.025
 LATE_PROBE_EVERY_S: Final = 0.25  # after a second: a store that is behind is not asked so often
-PEAK_TICKS: Final = 12
-NAIVE_TICKS: Final = 2
-REPEATS: Final = 2
-DAY_WINDOW_S: Final = 30.0
+DAY_WARM_UP_S: Final = 15.0
+DAY_WINDOW_S: Final = 30.0  # three ticks and their reports
 OWN = ("simulate", "encode", "publish", "ingest")
 Json = dict[str, Any]
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured."""
+
+    satellites: int
+    for_s: float  # of the run at 1 Hz
+    peak_ticks: int = 12
+    naive_ticks: int = 2
+    repeats: int = 2
+    lead_s: float = 6.0  # for the simulator's start
+    has_day: bool = True
+
+
+def quick(satellites: int) -> Size:
+    """Everything but the day once and briefly: whether it runs, not how fast."""
+    return Size(min(satellites, 100), 3.0, 4, 1, 1, 2.0, has_day=False)
 
 
 @dataclass(frozen=True)
@@ -50,13 +66,14 @@ class Sustained:
     cpu_us: dict[str, float]  # of each process, per satellite sample
 
 
-async def bench_pipeline(say: Say, satellites: int, for_s: float) -> Json:
+async def bench_pipeline(say: Say, size: Size) -> Json:
     """All measurements; the figures as `--json` prints them. Raises DependencyUnavailableError."""
+    satellites, for_s = size.satellites, size.for_s
     say(load_line())
     async with running_bench() as bench:
         scenario = write_scenario(bench.home, FLEET, satellites)
         costs = stage_costs(str(scenario))
-        lead_s = 6.0 + 4.0 * costs.ready_s
+        lead_s = size.lead_s + 4.0 * costs.ready_s
         run = await _sustained(bench, scenario, satellites, for_s, lead_s)
         cpu = _parts(run.cpu_us, costs.simulate_us, costs.encode_us)
         values = costs.values_per_sample * satellites * round(for_s)
@@ -70,8 +87,8 @@ async def bench_pipeline(say: Say, satellites: int, for_s: float) -> Json:
         say(f"tick to queryable: p50 {p50_s:.3f} s, p99 {p99_s:.3f} s")
         say("processor time per satellite sample [us]: " + _table(cpu))
         say(f"our own share {own_us:.1f} us, the store {cpu['store']:.1f} us")
-        ours, naive = await _peaks(bench, say, satellites)
-    day_pct = await _day_pct(say)
+        ours, naive = await _peaks(bench, say, size)
+    day_pct = await _day_pct(say) if size.has_day else None
     say(load_line())
     return {
         "values_per_s": round(values_per_s),
@@ -83,7 +100,7 @@ async def bench_pipeline(say: Say, satellites: int, for_s: float) -> Json:
         "peak_samples_per_s": round(ours),
         "naive_samples_per_s": round(naive),
         "ratio_to_naive": round(ours / naive, 2),
-        "day_of_10281_core_pct": round(day_pct, 2),
+        "day_of_10281_core_pct": None if day_pct is None else round(day_pct, 2),
     }
 
 
@@ -195,39 +212,39 @@ async def _probe(bench: Bench, scenario: Path, begun_s: float, for_s: float) -> 
     return found
 
 
-async def _peaks(bench: Bench, say: Say, satellites: int) -> tuple[float, float]:
+async def _peaks(bench: Bench, say: Say, size: Size) -> tuple[float, float]:
     """Samples per second as fast as possible, ours and the naive design's, in turns."""
     ours: list[float] = []
     naive: list[float] = []
-    for number in range(REPEATS):
-        ours.append(await _peak(bench, number, satellites))
-        naive.append(await _naive_peak(bench, number, satellites))
+    for number in range(size.repeats):
+        ours.append(await _peak(bench, number, size))
+        naive.append(await _naive_peak(bench, number, size))
         say(f"as fast as possible: {ours[-1]:,.0f} samples/s, the naive design {naive[-1]:,.0f}")
     return statistics.median(ours), statistics.median(naive)
 
 
-async def _peak(bench: Bench, number: int, satellites: int) -> float:
+async def _peak(bench: Bench, number: int, size: Size) -> float:
     """From the first row that is stored to the last."""
     fleet = f"peak{number}"
-    scenario = write_scenario(bench.home, fleet, satellites, seed=number)
+    scenario = write_scenario(bench.home, fleet, size.satellites, seed=number)
     simulate = bench.add(
         fleet,
         twin_command(
-            *("simulate", str(scenario), "--rate", "max", "--for", f"{PEAK_TICKS}s"),
+            *("simulate", str(scenario), "--rate", "max", "--for", f"{size.peak_ticks}s"),
             *("--drain", "60"),
         ),
     )
     before = await bench.frames_stored()
     await simulate.start()
     assert simulate.process is not None
-    rate = await _rate_of(bench.frames_stored, before, satellites * PEAK_TICKS)
+    rate = await _rate_of(bench.frames_stored, before, size.satellites * size.peak_ticks)
     await simulate.process.wait()
     return rate
 
 
-async def _naive_peak(bench: Bench, number: int, satellites: int) -> float:
+async def _naive_peak(bench: Bench, number: int, size: Size) -> float:
     fleet = f"naive{number}"
-    scenario = write_scenario(bench.home, fleet, satellites, seed=number)
+    scenario = write_scenario(bench.home, fleet, size.satellites, seed=number)
     module = "services.naive_design"
     ports = str(bench.broker_port), str(bench.store_port)
     listener = bench.add(f"{fleet}-in", module_command(module, "ingest", *ports, DATABASE))
@@ -235,14 +252,14 @@ async def _naive_peak(bench: Bench, number: int, satellites: int) -> float:
     async with asyncio.timeout(60.0):
         while b"ready" not in listener.log_path.read_bytes():  # noqa: ASYNC110
             await asyncio.sleep(0.1)
-    arguments = ("publish", ports[0], str(scenario), str(NAIVE_TICKS))
+    arguments = ("publish", ports[0], str(scenario), str(size.naive_ticks))
     sender = bench.add(f"{fleet}-out", module_command(module, *arguments))
 
     async def stored() -> int:
         return await bench.rows_count(fleet, MEASUREMENT)
 
     await sender.start()
-    rate = await _rate_of(stored, 0, satellites * NAIVE_TICKS)
+    rate = await _rate_of(stored, 0, size.satellites * size.naive_ticks)
     await sender.stop(5.0)
     await listener.stop(5.0)
     return rate
@@ -271,7 +288,7 @@ async def _day_pct(say: Say) -> float:
         async with asyncio.timeout(120.0):
             while await bench.frames_stored() == before:  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.1)
-        await asyncio.sleep(WARM_UP_TICKS)
+        await asyncio.sleep(DAY_WARM_UP_S)
         begun, begun_s = bench.cpu_s(), time.monotonic()
         await asyncio.sleep(DAY_WINDOW_S)
         ended, took_s = bench.cpu_s(), time.monotonic() - begun_s
