@@ -1,4 +1,4 @@
-"""`twin bench pipeline --quick`: the whole measurement once, small, with the servers' real binaries."""
+"""`twin bench pipeline --quick`: the whole measurement once, small, with real servers."""
 
 import json
 import os
