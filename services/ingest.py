@@ -24,6 +24,7 @@ from services.metrics import Metrics
 from services.mqtt import Connection, Connector, ServiceState, keep_connected
 from services.owners import Owners
 from services.pace import Clock, full_jitter_s
+from services.publish_all import publish_all
 from services.settings import Settings
 from services.spool import Spool
 from services.store import Store, StoreUnavailableError, request_bytes
@@ -237,9 +238,11 @@ async def _tell_marks(ingester: Ingester, connection: Connection, group: Group |
         group.marks.look_for_holes(asyncio.get_running_loop().time())
         await _tell_group(group, connection)
         marks = group.worth_telling(marks, asyncio.get_running_loop().time())
-    for (fleet, run, shard), seq in marks.items():
-        mark = orjson.dumps({"run": run, "seq": seq})
-        await connection.publish(Topics(fleet).watermark(shard), mark, retain=True)
+    messages = [
+        (Topics(fleet).watermark(shard), orjson.dumps({"run": run, "seq": seq}))
+        for (fleet, run, shard), seq in marks.items()
+    ]
+    await publish_all(connection, messages, retain=True)
 
 
 async def _tell_group(group: Group, connection: Connection) -> None:

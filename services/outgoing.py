@@ -6,7 +6,7 @@ from services.plan import Plan
 from services.rollup_parts import RollupPart, part_bytes
 from services.topics import Topics
 from services.watermark import Outbox, Owed
-from twin.frames import FRAME_VERSION, FrameHeader, batch, with_base
+from twin.frames import FRAME_VERSION, FrameHeader, batch, rows_count, with_base
 from twin.rollups import ROLLUP_SHARD
 
 
@@ -21,8 +21,12 @@ class Outgoing:
     def _topics(self) -> Topics:
         return Topics(self.plan.build.fleet.name)
 
-    def add(self, shard: str, seq: int, frames: int, body: bytes, late: int, t_ns: int) -> None:
-        """One shard's batch of a tick: rows, how many frames they are, how many of them late."""
+    def add(self, shard: str, seq: int, frames: int, body: bytes, late: int, t_ns: int) -> int:
+        """One shard's batch of a tick: rows, how many frames they are, how many of them late.
+
+        Returns the number of rows.
+        """
+        lines = rows_count(body)
         header = FrameHeader(
             v=FRAME_VERSION,
             fleet=self.plan.build.fleet.name,
@@ -32,11 +36,12 @@ class Outgoing:
             base=self.outbox.base(shard, seq),
             t_ns=t_ns,
             frames=frames,
-            lines=0,
+            lines=lines,
             crc32=0,
             late=late,
         )
-        self.outbox.add(Owed(shard, seq, frames, batch(header, body)))
+        self.outbox.add(Owed(shard, seq, frames, batch(header, body, lines)))
+        return lines
 
     def add_part(self, part: RollupPart) -> None:
         """What this process, not the first, gives to a roll-up."""

@@ -16,6 +16,7 @@ from services.metrics import Metrics
 from services.mirror import Mirror, mirror_of
 from services.mqtt import Connection, ServiceState, keep_connected
 from services.plan import Plan
+from services.publish_all import publish_all
 from services.resume import (
     CHECKPOINT_EVERY_S,
     checkpoint_path,
@@ -204,10 +205,10 @@ async def _send_states(simulator: Simulator, connection: Connection) -> None:
     """Retained states when there is nothing more urgent; the newest of a satellite wins."""
     while True:
         pending, simulator.state_messages = simulator.state_messages, {}
-        for satellite, payload in pending.items():
-            try:
-                await connection.publish(simulator.topics.state(satellite), payload, retain=True)
-            except BaseException:
-                simulator.state_messages = pending | simulator.state_messages
-                raise
+        messages = [(simulator.topics.state(name), text) for name, text in pending.items()]
+        try:
+            await publish_all(connection, messages, retain=True)
+        except BaseException:
+            simulator.state_messages = pending | simulator.state_messages
+            raise
         await asyncio.sleep(0.5)

@@ -26,7 +26,6 @@ from services.watermark import Outbox, read_mark
 from twin.channel_limits import Overrides
 from twin.checkpoint import Checkpoint
 from twin.faults import FaultPlan, plan_faults
-from twin.frames import rows_count
 from twin.minutes import MinuteRows, SatelliteMinutes
 from twin.playback import Recorders
 from twin.reports import Shard, encode_reports, encoder_for, reporting
@@ -248,10 +247,10 @@ class Simulator:
         t_ns: int | None = None,
     ) -> None:
         when_ns = self.time_ns if t_ns is None else t_ns
-        self.outgoing.add(shard, seq, frames, body, late, when_ns)
+        rows = self.outgoing.add(shard, seq, frames, body, late, when_ns)
         self.counts.frames_published += frames
         self.counts.frames_late += late
-        self.counts.rows_published += rows_count(body)
+        self.counts.rows_published += rows
 
     def _note_changed_states(self) -> None:
         """Retained last-known state of every satellite whose mode or host changed."""

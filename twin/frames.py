@@ -48,9 +48,10 @@ class FrameHeader:
     late: int = 0  # of the frames, those played back after a gap in contact
 
 
-def batch(header: FrameHeader, body: bytes) -> bytes:
-    """Header line and body; `lines` and `crc32` are filled in from the body."""
-    header = replace(header, lines=rows_count(body), crc32=zlib.crc32(body))
+def batch(header: FrameHeader, body: bytes, lines: int | None = None) -> bytes:
+    """Header line and body; `crc32` and `lines`, where they are not counted yet, are filled in."""
+    count = rows_count(body) if lines is None else lines
+    header = replace(header, lines=count, crc32=zlib.crc32(body))
     return HEADER_PREFIX + orjson.dumps(header) + b"\n" + body
 
 

@@ -97,8 +97,14 @@ class FleetParams:
     ground_relayed: BoolArray  # True: reaches the ground through a relay constellation at all times
 
     def take(self, rows: IntArray) -> "FleetParams":
-        """The same parameters for the given rows: (classes,) in, (n,) out."""
-        return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+        """The same parameters for the given rows: (classes,) in, (n,) out.
+
+        Neighbouring rows in order are views of the arrays, which nobody writes to.
+        """
+        chosen: IntArray | slice = rows
+        if rows.size > 1 and (np.diff(rows) == 1).all():
+            chosen = slice(int(rows[0]), int(rows[-1]) + 1)
+        return replace(self, **{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
 
 
 @dataclass(frozen=True)
