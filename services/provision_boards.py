@@ -47,7 +47,7 @@ class Folders(Kind):
 
     def write(self, change: Change) -> None:
         """POST a new one, or PUT its title."""
-        if change.found is None or change.found.owner == "others":
+        if change.found is None:
             self.grafana.ask("POST", "/folders", {"uid": change.key, **change.wanted})
         else:
             self.grafana.ask("PUT", f"/folders/{change.key}", {**change.wanted, "overwrite": True})

@@ -57,6 +57,7 @@ def test_rule_of_a_file(rule: Json) -> None:
     assert {"severity", "cause", "scope", "managed_by"} <= rule["labels"].keys()
     assert "${" not in str(rule["annotations"])
     assert len({"__dashboardUid__", "__panelId__"} & rule["annotations"].keys()) != 1
+    assert (ROOT / rule["annotations"]["runbook"]).exists()
     assert rule["condition"] == "C"
     query, reduce, threshold = rule["data"]
     assert [row["refId"] for row in rule["data"]] == ["A", "B", "C"]

@@ -14,6 +14,7 @@ from dashboards.build import dashboards
 from services import provision_wanted
 from services.provision_commands import provision_app
 from services.provision_notes import annotation
+from services.store_setup import ROLES
 from twin.errors import OutOfRangeError
 
 
@@ -136,4 +137,4 @@ def test_the_same_command_sets_up_a_real_store(
     assert source["basicAuthUser"] == "twin_read"
     reader = (tokens / "read").read_text().strip()
     assert source["secureJsonData"] == {"basicAuthPassword": reader}
-    assert {path.name for path in tokens.iterdir()} == {"read", "write"}
+    assert {path.name for path in tokens.iterdir()} == set(ROLES)
