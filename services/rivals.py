@@ -12,8 +12,8 @@ from services.pace import SYSTEM_CLOCK, Clock
 
 YOUNG_S = 10.0  # a session that lasted less may have been taken over; our choice
 FREE_COUNT = 2  # young sessions in a row that a bad link may explain
-FIRST_WAIT_S = 30.0  # then at most 3 takeovers a minute, reliability bar R17
-LONGEST_WAIT_S = 120.0
+FIRST_WAIT_S = 60.0  # then at most 3 takeovers a minute, reliability bar R17
+LONGEST_WAIT_S = 240.0
 
 
 @dataclass

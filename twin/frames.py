@@ -27,6 +27,10 @@ TAG_VALUE = re.compile(r"[A-Za-z0-9_.:-]+")
 """What an identifier may be made of, so that no tag ever needs escaping."""
 
 
+NUMBERS_END = 2**53
+"""Beyond it JSON readers that use doubles take two numbers for one (RFC 8259, section 6)."""
+
+
 class FrameError(ValueError):
     """A batch that cannot be trusted; the text says why."""
 
@@ -72,8 +76,8 @@ def with_base(payload: bytes, base: int) -> bytes:
 def open_batch(payload: bytes) -> tuple[FrameHeader, bytes]:
     """Header and body of a batch after its checks.
 
-    Raises FrameError for a missing or foreign header, another version, a line count or
-    checksum that does not fit.
+    Raises FrameError for a missing or foreign header, another version, a number out of range,
+    a line count or checksum that does not fit.
     """
     first, _, body = payload.partition(b"\n")
     if not first.startswith(HEADER_PREFIX):
@@ -87,6 +91,11 @@ def open_batch(payload: bytes) -> tuple[FrameHeader, bytes]:
             raise FrameError(f"header field {name} is not {kind.__name__}")
     if header.v != FRAME_VERSION:
         raise FrameError(f"version {header.v}, this reader knows {FRAME_VERSION}")
+    for name in ("seq", "base", "frames"):
+        if not 0 <= getattr(header, name) < NUMBERS_END:
+            raise FrameError(f"header field {name} is {getattr(header, name)}, not 0 to 2^53 - 1")
+    if not 0 <= header.late <= header.frames:
+        raise FrameError(f"{header.late} late frames of {header.frames}")
     whole = body.endswith(b"\n") or not body  # nobody in contact: an empty batch keeps the count
     lines = rows_count(body)
     if header.lines != lines or not whole:

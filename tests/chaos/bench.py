@@ -1,17 +1,17 @@
 """A real pipeline for one scenario: mosquitto, influxd, `twin simulate`, `twin ingest`."""
 
-import json
+import os
 import shutil
+import subprocess
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
-from parts import Part, twin, until_open
+from asked import Asked
+from parts import ROOT, Part, twin, until_open
 from proxy import Proxy
 from servers import binary, free_port, influxd_conf
 from stored_truth import Influx, Verdict, judge
@@ -39,7 +39,7 @@ Environments = Mapping[str, Mapping[str, str]]
 """Settings of our own services by part."""
 
 
-class Bench:
+class Bench(Asked):
     """The parts, the links between them (proxies if wanted), and the questions at the end.
 
     rate: seconds of the run per second of the wall; settings: of our own services.
@@ -176,7 +176,23 @@ class Bench:
             time.sleep(LOOK_EVERY_S)
         return None
 
-    def finish(self, limit_s: float = 120.0) -> Verdict:
+    def run_twin(self, name: str, *arguments: str) -> str:
+        """What a command of ours prints that has the settings of this part; 1 is an answer too."""
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("TWIN_")}
+        done = subprocess.run(
+            twin(*arguments),
+            env=clean | {"PYTHONPATH": str(ROOT)} | self.parts[name].environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120.0,
+        )
+        if done.returncode not in {0, 1}:
+            raise AssertionError(f"twin {' '.join(arguments)}: {done.stderr[-500:]}")
+        return done.stdout
+
+    def finish(self, limit_s: float = 120.0, others: tuple[str, ...] = ()) -> Verdict:
         """Wait for the simulator's own end, then compare every row."""
         left_s = max(0.0, self.run_s - self.now_s) / self.rate
         code = self.parts["simulate"].wait(left_s + limit_s)
@@ -185,7 +201,7 @@ class Bench:
         for name in ("broker", "store", "ingest"):
             if not self.parts[name].is_running:
                 raise AssertionError(f"{name} has ended by itself\n{self.tail(name)}")
-        return judge(self.store, str(self.scenario), self.run_s)
+        return judge(self.store, str(self.scenario), self.run_s, others)
 
     def tail(self, name: str) -> str:
         """The end of a part's log."""
@@ -199,40 +215,9 @@ class Bench:
         """Parts that ended, or went on, with an exception that nobody handled."""
         return [name for name in self.parts if "Traceback" in self.log(name)]
 
-    # -- what the ingester says of itself
-
-    def ready(self, port: int | None = None) -> dict[str, bool] | None:
-        """Its checks; None while it answers nothing."""
-        try:
-            url = f"http://127.0.0.1:{port or self.health_port}/readyz"
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                checks: dict[str, bool] = json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            checks = json.loads(error.read())
-        except (OSError, ValueError):
-            return None
-        return checks
-
-    def is_ready(self, port: int | None = None) -> bool:
-        return (checks := self.ready(port)) is not None and all(checks.values())
-
-    def metric(self, name: str, **labels: str) -> float:
-        """Sum of a metric's samples with these labels; 0 while nothing answers."""
-        try:
-            with urllib.request.urlopen(
-                f"http://127.0.0.1:{self.health_port}/metrics", timeout=5
-            ) as answer:
-                lines = answer.read().decode().splitlines()
-        except OSError:
-            return 0.0
-        wanted = [f'{label}="{value}"' for label, value in labels.items()]
-        found = [
-            float(line.rpartition(" ")[2])
-            for line in lines
-            if line.partition("{")[0].partition(" ")[0] == f"twin_{name}"
-            and all(pair in line for pair in wanted)
-        ]
-        return sum(found)
+    def exception(self, name: str) -> str:
+        """What its log says of the first one."""
+        return self.log(name).partition("Traceback")[2][-800:]
 
     def end(self) -> None:
         for part in reversed(self.parts.values()):

@@ -61,7 +61,7 @@ def own_disks(size: Size) -> Outcome:
             if not (first and second):
                 return _not_run(outcome)
             bench.start()
-            bench.until(6.0)
+            bench.until_ready()
             sent = 0
             for name, broken in (("full", _full), ("read-only", _read_only), ("EIO", _eio)):
                 with broken(bench, folders) as how:

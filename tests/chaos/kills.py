@@ -15,14 +15,15 @@ START_LIMIT_S = 10.0
 STOP_LIMIT_S = 5.0
 
 
-def judged(bench: Bench, outcome: Outcome) -> Outcome:
-    """Every row compared with what the scenario says that it is."""
-    verdict = bench.finish()
+def judged(bench: Bench, outcome: Outcome, others: tuple[str, ...] = ()) -> Outcome:
+    """Every row compared with what the scenario says that it is; not those of other fleets."""
+    verdict = bench.finish(others=others)
     outcome.must("lost, double, corrupt", verdict.is_clean, verdict.short, "0, 0, 0")
     if verdict.example:
         outcome.figures.append(f"first that is corrupt: {verdict.example}")
     left = bench.tracebacks()
     outcome.must("no unhandled exception", not left, ", ".join(left))
+    outcome.figures += [f"{name}: {bench.exception(name)}" for name in left]
     return outcome
 
 

@@ -46,13 +46,13 @@ class Neighbours:
     """
 
     def __init__(self) -> None:
-        self._begun = (self._ours_s(), *self._machine_s())
+        self._begun = (self.ours_s(), *self._machine_s())
 
     def share(self) -> float:
         """Between 0 and 1."""
         ours_s, busy_s, all_s = (
             now - then
-            for now, then in zip((self._ours_s(), *self._machine_s()), self._begun, strict=True)
+            for now, then in zip((self.ours_s(), *self._machine_s()), self._begun, strict=True)
         )
         return min(1.0, max(0.0, (busy_s - ours_s) / all_s)) if all_s > 0.0 else 0.0
 
@@ -61,7 +61,7 @@ class Neighbours:
         return min(MOST_ALLOWANCE, 1.0 / max(1e-9, 1.0 - self.share()))
 
     @staticmethod
-    def _ours_s() -> float:
+    def ours_s() -> float:
         """This process and its children, the dead ones too."""
         used_s = 0.0
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):

@@ -1,7 +1,7 @@
 """As little MQTT 3.1.1 as a load needs: thousands of messages a second from one process.
 
-Packets are written by hand (OASIS MQTT 3.1.1, sections 3.1 to 3.4): CONNECT, PUBLISH at QoS 1
-and its PUBACK, nothing else.
+Packets are written by hand (OASIS MQTT 3.1.1, sections 3.1 to 3.7): CONNECT, PUBLISH and what
+answers it, nothing else.
 """
 
 import asyncio
@@ -10,8 +10,11 @@ import struct
 from collections.abc import Iterable
 
 WINDOW = 200
-CONNACK, PUBACK = 0x20, 0x40
-Message = tuple[str, bytes]
+CONNACK, PUBACK, PUBREC, PUBCOMP = 0x20, 0x40, 0x50, 0x70
+PUBREL = 0x62
+AT_LEAST_ONCE = 0x02
+Message = tuple[str, bytes] | tuple[str, bytes, int]
+"""Topic, payload, and the flags of the first byte where they are not those of QoS 1."""
 
 
 class RefusedError(Exception):
@@ -39,7 +42,9 @@ def connect_packet(client_id: str, user: str = "", password: str = "") -> bytes:
     return _packet(0x10, body + (_text(user) + _text(password) if user else b""))
 
 
-def publish_packet(topic: str | bytes, payload: bytes, number: int, flags: int = 0x02) -> bytes:
+def publish_packet(
+    topic: str | bytes, payload: bytes, number: int, flags: int = AT_LEAST_ONCE
+) -> bytes:
     """QoS 1 unless the flags say otherwise."""
     mark = struct.pack(">H", number) if flags & 0x06 else b""
     return _packet(0x30 | flags, _text(topic) + mark + payload)
@@ -80,22 +85,24 @@ async def connected(
 
 
 async def send_all(port: int, messages: Iterable[Message], client_id: str = "load") -> int:
-    """Publish at QoS 1, at most WINDOW on their way, until the broker has answered the last."""
+    """Publish, at most WINDOW on their way, until the broker has answered the last."""
     reader, writer = await connected(port, client_id)
     slots, sent = asyncio.Semaphore(WINDOW), 0
 
     async def hear() -> None:
         while True:
-            kind, _ = await read_packet(reader)
-            if kind == PUBACK:
+            kind, body = await read_packet(reader)
+            if kind in {PUBACK, PUBCOMP}:
                 slots.release()
+            elif kind == PUBREC:
+                writer.write(_packet(PUBREL, body))
 
     heard = asyncio.create_task(hear())
     try:
-        for topic, payload in messages:
+        for topic, payload, *flags in messages:
             await slots.acquire()
             sent += 1
-            writer.write(publish_packet(topic, payload, sent % 65_535 + 1))
+            writer.write(publish_packet(topic, payload, sent % 65_535 + 1, *flags))
             if sent % 50 == 0:
                 await writer.drain()
         for _ in range(WINDOW):

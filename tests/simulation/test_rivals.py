@@ -56,16 +56,16 @@ def test_one_wins_and_the_other_stays_away(seed: int) -> None:
 
     loop.run_until_complete(both())
     loop.close()
-    after_s = [one for one in opened_s if one > 120.0]
+    after_s = [one for one in opened_s if one > 75.0]  # the second came at 60 s
     assert len(after_s) <= 3 * MINUTES
     most = max(sum(t <= s < t + 60.0 for s in after_s) for t in after_s)
-    assert most <= 4  # a try and the winner's return, at most twice in any minute
+    assert most <= 3  # in any minute but the first; a try and the winner's return are two
     assert sum(connected_s.values()) > 0.98 * (60.0 * MINUTES + 60.0)
 
 
 def test_an_outage_or_an_old_session_is_nobodys_rival() -> None:
     rivals = Rivals(Clock(uniform=lambda _low, high: high))
-    assert [rivals.wait_s(1.0) for _ in range(FREE_COUNT + 1)] == [0.0, 0.0, 30.0]
+    assert [rivals.wait_s(1.0) for _ in range(FREE_COUNT + 1)] == [0.0, 0.0, 60.0]
     assert rivals.wait_s(None) == 0.0
     assert rivals.wait_s(1.0) == 0.0
     assert rivals.wait_s(YOUNG_S) == 0.0
