@@ -1,5 +1,6 @@
 """Memory that is short, and the pipeline on virtual time."""
 
+import os
 import re
 import subprocess
 import sys
@@ -57,7 +58,14 @@ def on_virtual_time(size: Size) -> Outcome:
         *("--first", str(first), "--seeds", str(seeds)),
     ]
     before_s, begun_s = outcome.neighbours.ours_s(), time.monotonic()
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     cpu_s = outcome.neighbours.ours_s() - before_s
     told = done.stdout.strip().splitlines()[-1:] or [done.stderr.strip()[-200:]]
     outcome.figures += [f"{told[0]}; {time.monotonic() - begun_s:.0f} s"]

@@ -78,7 +78,7 @@ def _mixed(wave: list[Hostile], first: int) -> Iterator[Message]:
             yield GOOD, good_message(seq)
 
 
-def _without_letter(bench: Bench, wave: list[Hostile], limit_s: float = 120.0) -> list[str]:
+def _without_letter(bench: Bench, wave: list[Hostile], limit_s: float = 40.0) -> list[str]:
     """Names of the cases that have become no dead letter; the letters are then forgotten."""
     waiting = {case.topic: case for case in wave}
     quiet_until_s = time.monotonic() + limit_s

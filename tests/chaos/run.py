@@ -19,7 +19,7 @@ import time
 import traceback
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+sys.path[:0] = [str(Path(__file__).parents[up]) for up in range(3)]  # chaos, tests, the root
 
 from chaos_scenarios import KILLED, SCENARIOS, Outcome, Size  # noqa: E402 - after the paths
 
