@@ -13,7 +13,6 @@ from typing import Any
 
 import orjson
 
-from services.embedded_rows import TAGS
 from services.runs import open_scenario, plan_simulation
 from services.settings import Settings
 from services.simulator import Simulator
