@@ -25,7 +25,10 @@ COMMANDER = "drill"  # the only user who may command (services/broker_access.py)
 STORE_FIXES = {
     401: ("log-in or token refused", "check TWIN_INFLUX_TOKEN_FILE, or user and password file"),
     403: ("this log-in may not write", "give the token write access to the bucket"),
-    404: ("no such database or bucket", "check TWIN_INFLUX_DATABASE and TWIN_INFLUX_ORG"),
+    404: (
+        "no such database or bucket",
+        "run the store's set-up; check TWIN_INFLUX_DATABASE, ..._1M and TWIN_INFLUX_ORG",
+    ),
 }
 
 
@@ -131,7 +134,9 @@ async def check_store(settings: Settings) -> list[Finding]:
     try:
         async with asyncio.timeout(STORE_TIMEOUT_S), open_store(settings) as store:
             await store.prepare()
-            await store.write(b"ops,service=doctor,instance=1 probe=1.0 %d\n" % time.time_ns())
+            now_ns = time.time_ns()
+            await store.write(b"ops,service=doctor,instance=1 probe=1.0 %d\n" % now_ns)
+            await store.write(b"fleet_1m,fleet=doctor probe=1.0 %d\n" % now_ns)
             found = [Finding("store", True, f"{address} took a row")]
             found += await _schema(store)
     except RejectedRowsError as error:

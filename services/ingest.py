@@ -235,7 +235,7 @@ async def _tell(
 async def _tell_marks(ingester: Ingester, connection: Connection, group: Group | None) -> None:
     marks = ingester.changed_marks()
     if group is not None:
-        group.marks.look_for_holes(asyncio.get_running_loop().time())
+        group.look_for_holes(asyncio.get_running_loop().time())
         await _tell_group(group, connection)
         marks = group.worth_telling(marks, asyncio.get_running_loop().time())
     messages = [

@@ -11,6 +11,7 @@ that batch again, and whoever gets it stores the same row and tells of it. A wat
 lower than one before it says nothing new: publishers ignore it.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -20,6 +21,7 @@ from services.batches import Batch
 from services.topics import Topics, parse
 from services.watermark import REPEATED_S, ShardKey, StoredMarks
 
+HOLE_S = 3.0  # notes take half a second; our choice
 NOTE_LIMIT = 1_000  # numbers in one note; our choice: 8 kB
 
 
@@ -38,10 +40,25 @@ class Group:
     name: str
     marks: StoredMarks
     _untold: dict[ShardKey, Note] = field(default_factory=dict)
+    _holes: dict[ShardKey, tuple[int, float]] = field(default_factory=dict)  # which, since when
     _told: dict[ShardKey, tuple[int, float]] = field(default_factory=dict)  # mark, and when
 
     def __post_init__(self) -> None:
         self.marks.is_shared = True
+
+    def look_for_holes(self, now_s: float) -> None:
+        """Count as a gap what nobody has told of for HOLE_S while later numbers are stored, once.
+
+        Call it now and then.
+        """
+        before, self._holes = self._holes, {}
+        for key, seq in self.marks.holes():
+            known, since_s = before.get(key, (-1, now_s))
+            since_s = since_s if known == seq else now_s
+            if now_s - since_s > HOLE_S:
+                self.marks.gaps_count += 1
+                since_s = math.inf
+            self._holes[key] = seq, since_s
 
     def shared(self, filters: Iterable[str]) -> list[str]:
         """Filters whose messages are dealt out among the group (MQTT 5, section 4.8.2)."""

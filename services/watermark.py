@@ -16,7 +16,6 @@ import orjson
 
 WINDOW_BATCHES = 64  # of one shard on their way, beyond the watermark; our choice
 STALLS_LIMIT = 3  # the patience doubles so often at most; our choice
-HOLE_S = 3.0  # notes of a group take half a second; our choice
 REPEATED_S = 1.0  # two turns of the ingester's watermarks
 
 ShardKey = tuple[str, str, str]
@@ -61,7 +60,6 @@ class StoredMarks:
         self._newest_run: dict[tuple[str, str], str] = {}
         self.gaps_count = 0
         self.is_shared = False  # of a group: numbers that are skipped here came to another
-        self._holes: dict[ShardKey, tuple[int, float]] = {}  # first number missing, since when
 
     def is_stored(self, key: ShardKey, seq: int) -> bool:
         """True for a batch that came before: it must not be written or counted again."""
@@ -90,22 +88,11 @@ class StoredMarks:
             mark.beyond.add(seq)
             self._advance(mark)
 
-    def look_for_holes(self, now_s: float) -> None:
-        """Of a group: count numbers that nobody has told of for HOLE_S while later ones are stored.
-
-        Call it now and then; a hole is counted once.
-        """
-        before, self._holes = self._holes, {}
+    def holes(self) -> Iterator[tuple[ShardKey, int]]:
+        """The first number missing of each shard of which later ones are stored."""
         for key, mark in self._marks.items():
-            if not mark.beyond:
-                continue
-            seq, since_s = before.get(key, (-1, now_s))
-            if seq != mark.seq + 1:
-                seq, since_s = mark.seq + 1, now_s
-            if now_s - since_s > HOLE_S:  # inf once it is counted
-                self.gaps_count += 1
-                since_s = math.inf
-            self._holes[key] = seq, since_s
+            if mark.beyond:
+                yield key, mark.seq + 1
 
     def keys(self) -> Set[ShardKey]:
         """Shards that marks are kept of."""

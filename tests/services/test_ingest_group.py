@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from services.batches import Batch
 from services.broker_access import ingester
 from services.dead_letters import DeadLetters
-from services.ingest_group import NOTE_LIMIT, Group, Note, note_bytes
+from services.ingest_group import HOLE_S, NOTE_LIMIT, Group, Note, note_bytes
 from services.ingester import Ingester
 from services.journal import in_thread
 from services.mqtt import Message
@@ -22,7 +22,7 @@ from services.settings import load_settings
 from services.spool import Spool
 from services.store import StoreUnavailableError
 from services.topics import Topics
-from services.watermark import HOLE_S, Outbox, Owed, StoredMarks
+from services.watermark import Outbox, Owed, StoredMarks
 from twin.errors import ConfigurationError
 from twin.frames import FRAME_VERSION, FrameHeader
 from twin.frames import batch as framed
@@ -181,17 +181,17 @@ def test_the_share_of_the_others_is_no_gap_and_what_nobody_has_is_one() -> None:
         marks.settle_base(SHARD, 0)
         marks.arrive(SHARD, seq)
         store(group, seq)
-    marks.look_for_holes(100.0)
+    group.look_for_holes(100.0)
     assert marks.gaps_count == 0
     other = orjson.dumps({"run": "r1", "base": 0, "seqs": [1, 2, 4]})
     group.hear(Topics("f").stored("s0000"), other, 101.0)
-    marks.look_for_holes(100.0 + HOLE_S + 0.5)  # another hole than before: its own time
+    group.look_for_holes(100.0 + HOLE_S + 0.5)  # another hole than before: its own time
     assert marks.gaps_count == 0
     for now_s in (107.5, 108.0, 120.0, 140.0):
-        marks.look_for_holes(now_s)
+        group.look_for_holes(now_s)
         assert marks.gaps_count == 1  # number 5: once
     store(group, 5)
-    marks.look_for_holes(141.0)
+    group.look_for_holes(141.0)
     assert (marks.seq(SHARD), marks.gaps_count) == (6, 1)
     alone = StoredMarks()
     for seq in (0, 3):
