@@ -19,7 +19,7 @@ from servers import InfluxServer, influxd_server
 
 from dashboards.build import dashboards
 from dashboards.query_list import listed
-from services import grafana_smoke
+from services import grafana_smoke, provision_wanted
 from services.findings import Finding
 from services.grafana import Grafana
 from services.provision_wanted import kinds, wanted
@@ -74,9 +74,11 @@ def test_what_is_not_well_is_named(
     store: InfluxServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(grafana_smoke, "BROWSERS", ())
+    for module in (grafana_smoke, provision_wanted):
+        monkeypatch.setattr(module, "dashboards", lambda: dashboards()[:1])
 
     def answer(body: dict[str, Any]) -> Reply:
-        if "fleet_hist" in body["queries"][0]["query"]:
+        if 'FROM "fleet_state"' in body["queries"][0]["query"]:
             return 200, {"results": {"A": {"status": 400, "error": "error parsing query"}}}
         return through(store, body)
 
