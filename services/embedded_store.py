@@ -26,6 +26,7 @@ from services.metrics import Metrics
 from services.retention import is_minute
 from services.service_metrics import watch_store
 from services.settings import Settings
+from services.shape_sql import Moment, ShapeReader
 from services.telemetry import observed
 from twin.channels import BUS_MEASUREMENT, by_name
 
@@ -140,6 +141,16 @@ class Database:
         cursor = self._connection.cursor()
         return read_rows_of(cursor, known, measurement, [fleet, start_ns, stop_ns], field)
 
+    def shape(self, ask: dict[str, str]) -> list[dict[str, object]]:
+        """Series of a dashboard's query, named by its key, as InfluxDB would give them."""
+        from services.console.boards import query_of  # dashboards take time to make
+
+        times_ns = (int(ask[name]) for name in ("start_ns", "stop_ns", "every_ns"))
+        shape = query_of(ask["key"]).query.shape
+        assert shape is not None
+        reader = ShapeReader(self._connection.cursor(), self._columns)
+        return reader.answer(shape, Moment(ask, *times_ns))
+
     def prune(self, retention_s: float, minutes_retention_s: float) -> None:
         """Delete rows that were stored longer ago than that; roll-ups over a minute have their own.
 
@@ -210,6 +221,7 @@ class StoreServer:
         app.router.add_get("/series", self._series)
         app.router.add_get("/frames", self._frames)
         app.router.add_get("/rows", self._rows)
+        app.router.add_get("/shape", self._shape)
         app.router.add_get("/healthz", self._health)
         Health(lambda: {"file": True}, self.metrics).add_to(app, healthz=False)
         return app
@@ -268,6 +280,13 @@ class StoreServer:
             int(ask["start_ns"]),
             int(ask["stop_ns"]),
             ask["field"],
+        )
+        return web.Response(body=orjson.dumps(answer), content_type="application/json")
+
+    async def _shape(self, request: web.Request) -> web.Response:
+        self.queries_count += 1
+        answer = await asyncio.get_running_loop().run_in_executor(
+            self._reader, self._database.shape, dict(request.query)
         )
         return web.Response(body=orjson.dumps(answer), content_type="application/json")
 

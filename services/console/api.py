@@ -1,6 +1,7 @@
 """Routes of the console. Every route reads; nothing a browser sends changes the twin."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +12,15 @@ import orjson
 from aiohttp import web
 
 from services.console.alerts import AlertBoard
+from services.console.boards import (
+    VARIABLES,
+    UnknownQueryError,
+    answered,
+    boards_spec,
+    is_of_services,
+    moment_of,
+    query_of,
+)
 from services.console.feed import LiveFleet
 from services.console.frames import MS_PER_NS, whole_fleet
 from services.console.lines import ID_PATTERN
@@ -64,6 +74,8 @@ class Console:
             web.get("/api/sat/{id}/series", self.series),
             web.get("/api/saa", self.saa),
             web.get("/api/alerts", self.get_alerts),
+            web.get("/api/boards", self.boards),
+            web.get("/api/boards/query", self.board_query),
             web.get("/api/status", self.get_status),
         ]
 
@@ -118,6 +130,28 @@ class Console:
         except (StoreUnavailableError, RejectedRowsError, TimeoutError) as error:
             raise refusal(503, f"store: {error or 'no answer in time'}") from None
         return compressed(columns)
+
+    async def boards(self, _request: web.Request) -> web.Response:
+        """Every dashboard, as Grafana is given it too."""
+        return compressed(await asyncio.to_thread(boards_spec))
+
+    async def board_query(self, request: web.Request) -> web.Response:
+        """Series of one query of a dashboard, named by its key, up to the newest report."""
+        ask = request.query
+        minutes = _number(ask.get("minutes", "30"), 1, MINUTES_LIMIT, "minutes")
+        values = {name: ask[name] for name in VARIABLES if name in ask}
+        try:
+            one = query_of(ask.get("key", ""))
+            now_ns = time.time_ns() if is_of_services(one) else self.live.clock.now_ns()
+            moment = moment_of(values, now_ns, minutes)
+            async with asyncio.timeout(STORE_TIMEOUT_S):
+                found = await answered(self.store, one, moment)
+        except UnknownQueryError as error:
+            raise refusal(400, str(error)) from None
+        except (StoreUnavailableError, RejectedRowsError, TimeoutError) as error:
+            raise refusal(503, f"store: {error or 'no answer in time'}") from None
+        span = {"start_ns": moment.start_ns, "stop_ns": moment.stop_ns}
+        return compressed(span | {"series": found})
 
     async def saa(self, _request: web.Request) -> web.Response:
         """Trapped-proton flux around the Earth at the fleet's median altitude."""

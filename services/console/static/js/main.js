@@ -2,6 +2,7 @@
 
 import { AlertsView, alertSentence } from "./alerts.js";
 import { AttentionList, reasons } from "./attention.js";
+import { BoardView } from "./boards.js";
 import { FleetData } from "./data.js";
 import { EarthView } from "./earth.js";
 import { element, formatAge, formatNumber, formatRate, formatValue, formatWithUnit, LEVEL_WORD, LEVELS } from "./format.js";
@@ -48,7 +49,7 @@ class Console {
     setInterval(() => this._clock(), 250);
     setInterval(() => { find("status").textContent = fleetSentence(data); }, SPEAK_MS);
     find("status").textContent = fleetSentence(data);
-    root.dataset.ready = this.satellite ? "loading" : "fleet";
+    root.dataset.ready = this.satellite || this.board ? "loading" : "fleet";
   }
 
   open(row) { if (row >= 0) location.hash = `#/sat/${this.data.ids[row]}`; }
@@ -85,7 +86,7 @@ class Console {
   _picture() {
     this._repaint();
     this.figures.refresh();
-    if (!this.satellite && !this.alerts) { this.attention.refresh(); this._card(); }
+    if (!this.satellite && !this.alerts && !this.board) { this.attention.refresh(); this._card(); }
     this.satellite?.onPicture();
   }
 
@@ -212,6 +213,7 @@ class Console {
     this._repaint();
     this.wall.draw();
     this.satellite?.restyle();
+    this.board?.restyle();
   }
 
   _help() {
@@ -231,8 +233,8 @@ class Console {
   _key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || find("help").open || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
     const act = {
-      "/": () => find("search").focus(), "?": () => this._help(), m: () => this._project(!this.earth.globe), r: () => this._rotate(), t: () => this._theme(), a: () => { location.hash = "#/alerts"; },
-      Escape: () => (this.satellite || this.alerts ? (location.hash = "#/") : this.select(-1)),
+      "/": () => find("search").focus(), "?": () => this._help(), m: () => this._project(!this.earth.globe), r: () => this._rotate(), t: () => this._theme(), a: () => { location.hash = "#/alerts"; }, d: () => { location.hash = "#/board"; },
+      Escape: () => (this.satellite || this.alerts || this.board ? (location.hash = "#/") : this.select(-1)),
       Enter: () => (!this.satellite && !this.alerts && this.selected >= 0 && !/^(A|BUTTON)$/.test(event.target.tagName) ? this.open(this.selected) : "pass"),
       ArrowLeft: () => this._arrow(event.key), ArrowRight: () => this._arrow(event.key), ArrowUp: () => this._arrow(event.key), ArrowDown: () => this._arrow(event.key),
     }[event.key];
@@ -240,14 +242,34 @@ class Console {
   }
 
   _arrow(key) {
-    if (this.alerts) return "pass";
+    if (this.alerts || this.board) return "pass";
     if (!this.satellite) { this.select(this.wall.step(key)); return null; }
     if (key === "ArrowUp" || key === "ArrowDown") return "pass";
     this.open((this.satellite.row + (key === "ArrowRight" ? 1 : -1) + this.data.count) % this.data.count);
     return null;
   }
 
+  /** The dashboards' view, where the address asks for it. */
+  _routeBoard() {
+    this.board?.close();
+    this.board = null;
+    const asked = /^#\/board(?:\?(.*))?$/.exec(location.hash);
+    find("board-view").hidden = !asked;
+    find("kpis").hidden = Boolean(asked);
+    if (!asked) return false;
+    find("fleet-view").hidden = find("satellite-view").hidden = find("tooltip").hidden = true;
+    find("alerts-view").hidden = true;
+    this.satellite?.close();
+    this.alerts?.close();
+    this.satellite = this.alerts = null;
+    root.dataset.ready = "loading";
+    document.title = "Dashboards · Orbital Twin";
+    this.board = new BoardView(find("board-view"), this.data, new URLSearchParams(asked[1] ?? ""));
+    return true;
+  }
+
   _route() {
+    if (this._routeBoard()) return;
     const wanted = /^#\/sat\/([A-Za-z][A-Za-z0-9_]{0,63})$/.exec(location.hash)?.[1];
     const minutes = this.satellite?.minutes;
     this.satellite?.close();
