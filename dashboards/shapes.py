@@ -151,7 +151,7 @@ def _cell(cell: Cell) -> str:
     if cell.over:
         text += f' / {cell.reduce}("{cell.over}")'
     if cell.factor != 1.0:
-        text += f" * {cell.factor:g}"
+        text += f" * {cell.factor!r}"
     return f'{text} AS "{cell.label}"'
 
 

@@ -29,7 +29,7 @@ export function plot(host, spec, { series, answers }) {
   const chart = new uPlot({
     width: Math.max(60, area.clientWidth), height: Math.max(60, area.clientHeight), legend: { show: false }, cursor: { drag: { x: false, y: false } },
     scales: { x: { time: true, range: [start / 1e9, stop / 1e9] }, y: { range } },
-    axes: [{ ...axis, size: 24, space: 60, values: (_, ticks) => ticks.map((tick) => clock.format(tick * 1000)) }, { ...axis, size: 58, space: 26, values: (_, ticks) => ticks.map((tick) => shown({ ...spec.style, decimals: undefined, states: undefined }, tick)) }],
+    axes: [{ ...axis, size: 24, space: 60, values: (_, ticks) => ticks.map((tick) => clock.format(tick * 1000)) }, { ...axis, size: 70, space: 26, values: (_, ticks) => ticks.map((tick) => shown({ ...spec.style, decimals: undefined, states: undefined }, tick)) }],
     series: [{}, ...lines.map((line, k) => ({ label: line.name, stroke: ink(line, k), width: 1.6, points: { show: times.length < 3 } }))],
     hooks: { draw: [(self) => drawLimits(self, limits)] },
   }, [times, ...columns], area);
