@@ -86,11 +86,11 @@ def happenings(time_ns: int) -> list[str]:
     fleet = {"fleet": FLEET}
     command = fleet | {"kind": "command_done", "target": "all"}
     drill = fleet | {"drill": "pump-failure"}
-    alert = fleet | {"rule": "battery_low", "state": "alerting", "severity": "critical"}
+    alert = fleet | {"rule": "battery_low", "severity": "critical", "plane": "Plane1"}
     return [
         _row("events", command, {"satellites": "6.0"}, time_ns),
         _row("drills", drill, dict.fromkeys(DRILL_FIELDS, "95.0"), time_ns),
-        _row("alerts", alert, {"value": "21.5"}, time_ns),
+        _row("alerts", alert, {"state": '"alerting"', "value": "21.5"}, time_ns),
     ]
 
 

@@ -203,7 +203,9 @@ async def _main(arguments: argparse.Namespace) -> None:
     features = [("prefers-color-scheme", "light" if arguments.light else "dark")]
     async with page((width, height), features) as tab:
         await tab.open(arguments.url)
-        await tab.until("['fleet','satellite','board'].includes(document.documentElement.dataset.ready)")
+        await tab.until(
+            "['fleet','satellite','board'].includes(document.documentElement.dataset.ready)"
+        )
         await asyncio.sleep(arguments.wait)
         if arguments.run:
             print(await tab.run(arguments.run))
