@@ -38,8 +38,8 @@ BATCH_FRAMES: Final = Figure(
 )  # fmt: skip
 STEP_US: Final = Figure(
     "simulator, one step of one satellite", 2.0, "us",
-    "CPU of `Simulator.turn` in 20 ticks: 59 us a report of `starlink-compute`, which steps ten"
-    " times for it, less what its bytes cost as in the next row", "estimated",
+    "CPU of `Simulator.turn` in 20 ticks: 59 us a report of `starlink-compute`, which then"
+    " stepped ten times for it, less what its bytes cost as in the next row", "estimated",
 )  # fmt: skip
 REPORT_US: Final = Figure(
     "simulator, one report made and encoded", 26.0, "us",
