@@ -8,6 +8,7 @@ from pathlib import Path
 from dashboards import build
 from dashboards.alerting_files import DIRECTORY, alerting_files
 from dashboards.channel_docs import channels_page
+from dashboards.dashboard_docs import dashboards_page
 from dashboards.equations_docs import EquationError, equations_page
 from dashboards.rule_specs import rule_specs
 from dashboards.runbook_pages import alerts_page, runbooks
@@ -80,6 +81,7 @@ PAGES = {
     "docs/asyncapi.yaml": asyncapi_page,
     "docs/alerts.md": alerts_page,
     "docs/channels.md": channels_page,
+    "docs/dashboards.md": dashboards_page,
     "docs/equations.md": equations_page,
 }
 

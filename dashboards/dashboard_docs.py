@@ -1,0 +1,53 @@
+"""docs/dashboards.md: every dashboard with its panels, from the specifications themselves."""
+
+from dashboards.build import dashboards
+from dashboards.panels import SERIES_LIMIT, DashboardSpec
+from dashboards.query_list import listed
+
+HEAD = """# Dashboards
+
+Generated from `dashboards/*.py` by `make generate`; edit those, not this page. Grafana gets them as
+`dashboards/grafana/*.json` (schema 37: 9.3 to 13), the console draws the same specifications.
+
+![The console with the dashboards of a fleet](images/dashboards.png)
+
+{boards} dashboards, {panels} panels, {queries} different queries. Each query promises the columns
+of its answer and its most series, never more than {limit}; `tests/dashboards/test_queries.py` asks
+every one of a real InfluxDB with both forms of Grafana's macros and holds it to that,
+`tests/services/test_shapes.py` compares the embedded store's answer. `make queries` measures all
+of them with 10,281 satellites; `make grafana-types` holds the files against Grafana's own types and
+functions; `python -m dashboards.lint` is their linter, `python -m dashboards` lists their queries.
+
+The way down keeps time and choice: fleet wall, then a plane's or a subsystem's dashboard, then a
+satellite, then its strips in each subsystem. Panels that show what is so now look at the newest
+five minutes, whatever the time chosen. Colours are of one palette that every kind of colour vision
+can tell apart, and never the only sign. None of this has been looked at in a real Grafana yet.
+"""
+
+
+def dashboards_page() -> str:
+    """The whole page."""
+    boards = dashboards()
+    panels = [panel for board in boards for panel in board.panels if panel.kind != "row"]
+    queries = {one.query.text for one in listed(boards)}
+    head = HEAD.format(
+        boards=len(boards), panels=len(panels), queries=len(queries), limit=SERIES_LIMIT
+    )
+    return "\n".join([head, *map(_board, boards)])
+
+
+def _board(board: DashboardSpec) -> str:
+    chosen = ", ".join(one.label.lower() for one in board.variables)
+    lines = [
+        f"## {board.title}\n",
+        f"`{board.uid}`, chosen by {chosen}. {board.description}\n",
+        "| panel | kind | what it asks for |",
+        "|---|---|---|",
+    ]
+    for panel in board.panels:
+        if panel.kind == "row":
+            lines.append(f"| **{panel.title}** | | |")
+            continue
+        asked = "; ".join(", ".join(query.columns) for query in panel.queries)
+        lines.append(f"| {panel.title} | {panel.kind} | {asked} |")
+    return "\n".join(lines) + "\n"
