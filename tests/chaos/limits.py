@@ -45,7 +45,6 @@ def little_memory(size: Size) -> Outcome:
         most_mib = group.read("memory.max_usage_in_bytes") / 2**20
         outcome.at_most("most memory, files in the cache too", most_mib, CAP_MIB, "MiB")
         outcome.figures.append(f"resident at the end {part.rss_bytes / 2**20:.0f} MiB")
-        bench.end()  # before the group is taken away
     return outcome
 
 

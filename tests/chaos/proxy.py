@@ -53,6 +53,8 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._reset_all)
 
     def close(self) -> None:
+        if not self._thread.is_alive():
+            return
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10.0)
 
