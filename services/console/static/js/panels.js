@@ -60,7 +60,7 @@ function bargauge(host, spec, { series }) {
     const bar = element("i");
     bar.style.width = `${Math.max(0, Math.min(100, (100 * (value ?? 0)) / most))}%`;
     bar.style.background = colourOf(style, value);
-    return element("div", { class: "bar-row" }, element("span", {}, name), element("span", { class: "bar" }, bar), element("b", {}, shown(style, value)));
+    return element("div", { class: "bar-row" }, element("span", {}, name), element("span", { class: "bar-track" }, bar), element("b", {}, shown(style, value)));
   }));
 }
 
