@@ -1,4 +1,4 @@
-"""Commands that measure: `twin bench physics`, `twin bench pipeline`, `twin bench soak`."""
+"""Commands that measure: `twin bench physics`, `rules`, `pipeline`, `soak`."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One line of JSON.")]
 
 @bench_app.callback()
 def bench() -> None:
-    """Measure how fast the physics and the way to the store are."""
+    """Measure how fast the physics, the alert rules and the way to the store are."""
 
 
 @bench_app.command()
@@ -26,6 +26,28 @@ def physics(as_json: JsonOption = False) -> None:
     from services.bench import bench_physics
 
     figures = bench_physics(lambda text: typer.echo(text, err=as_json))
+    if as_json:
+        typer.echo(line(figures))
+
+
+@bench_app.command()
+def rules(
+    satellites: Annotated[
+        int, typer.Option(min=10, max=200_000, help="Of the fleet that is judged.")
+    ] = 10_281,
+    storm: Annotated[
+        float, typer.Option(min=0, max=100, help="Share of them in breach of everything [%].")
+    ] = 10.0,
+    as_json: JsonOption = False,
+) -> None:
+    """One evaluation of all alert rules for a whole fleet: time, and memory of their windows.
+
+    On one thread, in processor time; first a calm fleet, then one in a storm.
+    """
+    from services.bench import as_json as line
+    from services.rules_bench import bench_rules
+
+    figures = bench_rules(lambda text: typer.echo(text, err=as_json), satellites, storm)
     if as_json:
         typer.echo(line(figures))
 
