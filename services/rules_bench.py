@@ -19,10 +19,11 @@ from twin.channels import by_name
 from twin.state import FloatArray
 
 REPORT_S: Final = 10.0
-WARM_REPORTS: Final = 400  # longer than most windows; the two of hours are then half full
+WARM_REPORTS: Final = 100  # longer than the windows of minutes; those of hours are part full
 REPEATS: Final = 15
 LIMIT_S: Final = 0.050
 Json = dict[str, Any]
+Columns = dict[str, dict[str, FloatArray]]
 
 
 def bench_rules(say: Callable[[str], None], satellites: int, stormy_pct: float) -> Json:
@@ -32,10 +33,10 @@ def bench_rules(say: Callable[[str], None], satellites: int, stormy_pct: float) 
     services = (("ingest", "1"), ("simulate", "1"))
     evaluator = Evaluator(Series("bench", ids, planes, services), RULES)
     random = np.random.default_rng(1)
-    calm = _columns(evaluator, random)
     takes, calms = [], []
     for report in range(WARM_REPORTS):
         time_s = report * REPORT_S
+        calm = _columns(evaluator, random, report)
         takes.append(_timed(partial(evaluator.observe, time_s, calm)))
         if report >= WARM_REPORTS - REPEATS:
             calms.append(_timed(partial(evaluator.evaluate, time_s)))
@@ -72,29 +73,49 @@ def bench_rules(say: Callable[[str], None], satellites: int, stormy_pct: float) 
     return figures
 
 
-def _columns(evaluator: Evaluator, random: np.random.Generator) -> dict[str, dict[str, FloatArray]]:
-    """A value of the middle of its limits for every field that some rule reads."""
+CALM: Final = {
+    "orb_sunlit_frac": 1.0, "orb_decay_model_m_day": 10.0, "orb_sma_decay_m_day": 10.0,
+    "eps_batt_w": 10.0, "eps_compute_w": 1000.0, "tcs_margin_k": 20.0, "tcs_loop_drop_pct": 100.0,
+    "tcs_rad_t_k": 320.0, "tcs_bus_t_c": 20.0, "tcs_loop_return_t_c": 40.0, "tcs_die_max_t_c": 70.0,
+    "tcs_coldplate_t_c": 60.0, "rad_dose_rate_rad_day": 0.4, "rad_dose_model_rad_day": 0.4,
+    "isl_up_pct": 100.0, "job_util_pct": 60.0, "tcs_loop_pressure_kpa": 2100.0,
+    "tcs_accum_level_pct": 95.0, "accel_available_pct": 100.0, "accel_available_mean_pct": 100.0,
+    "sats_count": 100.0, "contact_count": 100.0, "isl_largest_pct": 100.0, "isl_parts_count": 1.0,
+    "decay_mean_m_day": 10.0, "decay_model_mean_m_day": 10.0, "season_min_day": 32.0,
+    "store_up": 1.0, "broker_up": 1.0,
+}  # fmt: skip
+"""A value of every field in the middle of whose limits not all is well, or that has none."""
+COUNTED: Final = frozenset({"ticks_total", "tm_seq"})
+"""Counters that stand still only where something is wrong: one more at each report."""
+
+
+def _columns(evaluator: Evaluator, random: np.random.Generator, report: int) -> Columns:
+    """A healthy value of every field that some rule reads, with its sensor's noise."""
     counts = evaluator.series.counts
-    return {
-        measurement: {
-            field: _middle(field) + 0.01 * random.standard_normal(counts[measurement])
-            for field in fields
-        }
-        for measurement, fields in evaluator.fields.items()
-    }
+    columns: Columns = {}
+    for measurement, fields in evaluator.fields.items():
+        columns[measurement] = {}
+        for field in fields:
+            noise = by_name()[field].noise if field in by_name() else 0.0
+            value = float(report) if field in COUNTED else _calm(field)
+            columns[measurement][field] = value + noise * random.standard_normal(
+                counts[measurement]
+            )
+    return columns
 
 
-def _middle(field: str) -> float:
+def _calm(field: str) -> float:
+    if field in CALM:
+        return CALM[field]
     row = by_name().get(field)
     if row is None or row.is_integer:
         return 0.0
     limits = row.limits
-    low = limits.warning_low if limits.warning_low is not None else limits.critical_low
-    high = limits.warning_high if limits.warning_high is not None else limits.critical_high
+    low, high = limits.warning_low, limits.warning_high
     if low is not None and high is not None:
         return 0.5 * (low + high)
     if low is not None:
-        return 1.05 * low + 1.0
+        return 0.5 * (low + 100.0)
     return 0.0 if high is None else 0.5 * high
 
 

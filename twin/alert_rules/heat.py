@@ -9,7 +9,7 @@ from twin.channels import BUS_MEASUREMENT
 
 RULES: Final = (
     Rule(
-        name="throttled_deeply",
+        name="die_over_throttle",
         title="Accelerators at their heat limit",
         subsystem="tcs",
         severity="critical",

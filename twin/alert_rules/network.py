@@ -59,8 +59,10 @@ RULES: Final = (
             when=(
                 Comparison(
                     Number(100.0)
-                    * (Reading("contact_count", "max") / Reading("sats_count", "max")),
-                    above=Threshold(95.0, "a relayed fleet: nearly all are always in contact (A)"),
+                    * (Reading("contact_count", "mean") / Reading("sats_count", "mean")),
+                    above=Threshold(
+                        60.0, "a fleet in contact most of the time: relays or many planes (A)"
+                    ),
                 ),
                 Comparison(last("sats_count"), above=Threshold(9.5, "ten satellites (A)")),
             ),
@@ -69,10 +71,12 @@ RULES: Final = (
         for_s=120.0,
         keep_firing_s=300.0,
         dashboard=Dashboard("twin-network", "contact"),
-        summary="{fleet}: {value} % of the satellites in contact; nearly all were within the hour",
+        summary="{fleet}: {value} % of the satellites in contact; most were within the hour",
         unit="%",
         runbook=Runbook(
-            meaning="A fleet that is always in contact through its relays has lost most of it.",
+            meaning="A fleet that is in contact most of the time, through relays or many planes, has lost "
+            "contact with half of its satellites or more. Fires for the first 20 minutes or so; after "
+            "two hours ground_outage takes over.",
             impact="No commands, no results; recorders fill. The satellites themselves are well: "
             "they are late, not dead.",
             diagnosis=(
