@@ -50,7 +50,7 @@ RULES: Final = (
         name="contact_lost",
         title="Contact lost across the fleet",
         subsystem="gnd",
-        severity="critical",
+        severity="warning",
         cause="ground",
         condition=Condition(
             FLEET_MEASUREMENT,
@@ -65,6 +65,10 @@ RULES: Final = (
                     ),
                 ),
                 Comparison(last("sats_count"), above=Threshold(9.5, "ten satellites (A)")),
+                Comparison(
+                    Reading("contact_count", "count"),
+                    above=Threshold(15.5, "the window is not just beginning (A)"),
+                ),
             ),
             window_s=3600.0,
         ),
@@ -74,9 +78,10 @@ RULES: Final = (
         summary="{fleet}: {value} % of the satellites in contact; most were within the hour",
         unit="%",
         runbook=Runbook(
-            meaning="A fleet that is in contact most of the time, through relays or many planes, has lost "
-            "contact with half of its satellites or more. Fires for the first 20 minutes or so; after "
-            "two hours ground_outage takes over.",
+            meaning="A fleet in contact most of the time, through relays or many planes, has "
+            "lost contact with half of its satellites or more. It fires for the first 20 minutes "
+            "or so; after two hours ground_outage pages. A ticket, because the first passes of "
+            "a cluster after a start look alike.",
             impact="No commands, no results; recorders fill. The satellites themselves are well: "
             "they are late, not dead.",
             diagnosis=(
