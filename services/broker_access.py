@@ -108,6 +108,7 @@ WATCH = BrokerUser(
         ALL.mirror(),
         ALL.lines(),
         ALL.state(),
+        ALL.event(),
         ALL.alerts(),
         ALL.service(),
     ),

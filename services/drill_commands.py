@@ -1,9 +1,13 @@
 """`twin drill`: scored fault-injection drills."""
 
+import logging
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from services.drill_set import Wanted
 
 drill_app = typer.Typer(no_args_is_help=True)
 
@@ -22,6 +26,9 @@ def drill_run(
     json: Annotated[Path | None, typer.Option(help="Report as JSON.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Report as JUnit XML, for CI.")] = None,
     jobs: _JobsOption = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="On the running stack: commands, real alerts, marks.")
+    ] = False,
 ) -> None:
     """Break something in the physics, watch the alert rules, give marks. No servers.
 
@@ -37,11 +44,84 @@ def drill_run(
 
     if every == bool(names):
         raise typer.BadParameter("give the name of a drill, several, or --all")
+    if live:
+        if len(names or ()) != 1:
+            raise typer.BadParameter("--live runs one drill at a time")
+        _run_live((names or [""])[0], Wanted(html, json, junit))
+        return
     wanted = Wanted(html, json, junit)
     chosen = list_drills() if every else list(names or ())
     passed = run_one(chosen[0], wanted) if len(chosen) == 1 else run_set(chosen, wanted, jobs)
     if not passed:
         raise typer.Exit(1)
+
+
+def _run_live(name: str, wanted: "Wanted") -> None:
+    from services.drill_live import run_live_drill
+    from services.process import log_to_stderr, run
+    from services.settings import load_settings
+
+    log_to_stderr(logging.WARNING)
+    passed = run(run_live_drill(load_settings(), name, wanted))
+    if passed is None:
+        raise typer.Exit(130)
+    if not passed:
+        raise typer.Exit(1)
+
+
+@drill_app.command("campaign")
+def drill_campaign(
+    name: Annotated[str, typer.Argument(help="A drill file or a name.")],
+    out: Annotated[Path, typer.Option(help="Folder of the results, the summary and the plot.")],
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds from the drill's own on.")] = 4,
+    severities: Annotated[str, typer.Option(help="Such as 0.25,0.5,1; default: as written.")] = "",
+    targets: Annotated[str, typer.Option(help="Satellites to hit in turn, with commas.")] = "",
+    draws: Annotated[int, typer.Option(min=1, help="Draws of what is uncertain.")] = 1,
+    vary: Annotated[
+        str, typer.Option(help="Of hard-failures, cross-sections, array-w, battery.")
+    ] = "",
+    scheduler: Annotated[
+        str | None, typer.Option(help="A Dask scheduler, tcp://host:8786; default: started here.")
+    ] = None,
+    jobs: _JobsOption = None,
+    serial: Annotated[bool, typer.Option(help="In this process, one after the other.")] = False,
+) -> None:
+    """One drill many times, off line: seeds x severities x targets x draws, on Dask workers.
+
+    `twin drill campaign pump-failure --out pump --severities 0.1,0.3,1 --seeds 20 --vary battery
+    --draws 5`. Each result is a file named by a hash of its case and of the code; started again, it
+    runs what is missing. Needs `pip install 'orbital-twin[campaign]'`.
+    """
+    from services.campaign_commands import run_campaign
+
+    if not run_campaign(
+        name,
+        out,
+        seeds=seeds,
+        severities=severities,
+        targets=targets,
+        draws=draws,
+        vary=vary,
+        scheduler=scheduler,
+        jobs=jobs,
+        serial=serial,
+    ):
+        raise typer.Exit(1)
+
+
+@drill_app.command("scenario")
+def drill_scenario(
+    name: Annotated[str, typer.Argument(help="A drill file or a name.")],
+    out: Annotated[Path, typer.Option(help="Scenario file to write.")],
+) -> None:
+    """What a simulator must fly for a live drill: `twin up --scenario FILE --rate 10`.
+
+    Then, beside it, `twin drill run NAME --live`.
+    """
+    from services.drill_live import scenario_text
+
+    out.write_text(scenario_text(name), "utf-8")
+    typer.echo(str(out))
 
 
 @drill_app.command("list")

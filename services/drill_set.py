@@ -61,7 +61,7 @@ def run_one(name: str, wanted: Wanted) -> bool:
         one = run_drill(name, lambda share: bar.update(job, completed=share))
     print_marks(one, Console())
     section = drill_section(one) if wanted.html is not None else ""
-    _write([Report(as_data(one), cases_of(one), section)], wanted)
+    write_reports([Report(as_data(one), cases_of(one), section)], wanted)
     return one.score.passed
 
 
@@ -73,7 +73,7 @@ def run_set(names: Sequence[str], wanted: Wanted, jobs: int | None = None) -> bo
         open_drill(name)  # a file that is wrong is told at once
     reports = run_reports(names, pages=wanted.html is not None, jobs=jobs)
     print_scoreboard([one.data for one in reports], Console())
-    _write(reports, wanted)
+    write_reports(reports, wanted)
     return all(one.data["passed"] for one in reports)
 
 
@@ -105,7 +105,8 @@ def side_by_side(
         return found
 
 
-def _write(reports: Sequence[Report], wanted: Wanted) -> None:
+def write_reports(reports: Sequence[Report], wanted: Wanted) -> None:
+    """Write the files that are wanted."""
     data = [one.data for one in reports]
     if wanted.json is not None:
         whole = data[0] if len(data) == 1 else {"drills": data}

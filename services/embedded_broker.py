@@ -28,7 +28,7 @@ CREDENTIALS = "credentials"  # directory of one password file for each user
 ADDRESS = "url"
 NATS_CONNECTIONS = 1000
 NATS_LOGIN_S = 5.0
-NATS_ACKS_PENDING = 8000  # of one filter; a session has 65,535 for all, so room for eight
+NATS_ACKS_PENDING = 7000  # of one filter; a session has 65,535 for all, so room for nine
 
 
 @dataclass(frozen=True)

@@ -148,6 +148,7 @@ class _Service:
         await connection.subscribe(
             topics.alerts(),
             topics.state(),
+            topics.event(),
             topics.service(),
             topics.telemetry(),
             topics.mirror(),

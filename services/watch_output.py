@@ -8,9 +8,10 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import orjson
@@ -21,16 +22,18 @@ from services.store import RejectedRowsError, Store, StoreUnavailableError
 from services.topics import Topics
 from twin.alert_conditions import WATCH_MEASUREMENT
 from twin.alert_states import Transition
-from twin.frames import FieldLayout, encode_rows, row_template
+from twin.frames import TAG_VALUE, FieldLayout, encode_rows, row_template
 from twin.report_ages import FIELDS
 from twin.state import FloatArray
 
 LOG = logging.getLogger(__name__)
 ALERTS_MEASUREMENT = "alerts"
+EVENTS_MEASUREMENT = "events"
+TEXT_LIMIT = 300
 ROWS_LIMIT = 100_000
 EVENTS_LIMIT = 2_000
 LINES_AT_ONCE = 5_000
-TARGETS_SHOWN = 100
+TARGETS_AT_ONCE = 100
 LAYOUT = FieldLayout(FIELDS, (), np.array([1, 1]))
 
 
@@ -44,14 +47,13 @@ def alert_row(change: Transition, fleet: str) -> bytes:
 
 
 def alert_events(changes: Iterable[Transition], time_ns: int) -> list[bytes]:
-    """Changes as events, one for each rule and new state, at most TARGETS_SHOWN series named."""
+    """Changes as events, one for each rule and new state and TARGETS_AT_ONCE of their series."""
     found = []
     for (name, before, after), group in groupby(
         changes, key=lambda one: (one.rule.name, one.before, one.after)
     ):
         rows = list(group)
         rule = rows[0].rule
-        targets = [dict(one.labels) | {"value": one.value} for one in rows[:TARGETS_SHOWN]]
         event = {
             "kind": "alert",
             "t_ns": time_ns,
@@ -62,10 +64,28 @@ def alert_events(changes: Iterable[Transition], time_ns: int) -> list[bytes]:
             "state": after,
             "reason": rows[0].reason,
             "count": len(rows),
-            "targets": targets,
         }
-        found.append(orjson.dumps(event))
+        for begin in range(0, len(rows), TARGETS_AT_ONCE):
+            part = rows[begin : begin + TARGETS_AT_ONCE]
+            targets = [dict(one.labels) | {"value": one.value} for one in part]
+            found.append(orjson.dumps(event | {"targets": targets}))
     return found
+
+
+def command_row(fleet: str, event: Mapping[str, Any]) -> bytes:
+    """An event of the simulator as a row of `events`; nothing where it is not one."""
+    kind, target, time_ns = event.get("kind"), event.get("target"), event.get("t_ns")
+    if not isinstance(time_ns, int) or not isinstance(kind, str) or not isinstance(target, str):
+        return b""
+    if not TAG_VALUE.fullmatch(kind) or not TAG_VALUE.fullmatch(target):
+        return b""
+    head = row_template(EVENTS_MEASUREMENT, {"fleet": fleet, "kind": kind, "target": target})
+    told = ("command", "fault", "severity", "value", "reason")
+    words = [str(event[name]) for name in told if event.get(name) is not None]
+    text = " ".join(words)[:TEXT_LIMIT].replace("\\", "/").replace('"', "'").replace("\n", " ")
+    satellites = event.get("satellites")
+    count = satellites if isinstance(satellites, int) else 0
+    return head + f' text="{text}",satellites={count} {time_ns}\n'.encode()
 
 
 def age_heads(fleet: str, satellites: Sequence[str], planes: Sequence[str]) -> list[bytes]:
@@ -128,6 +148,13 @@ class Output:
         if changes:
             self._to_store.set()
             self._to_broker.set()
+
+    def add_command(self, fleet: str, event: Mapping[str, Any]) -> None:
+        """What became of a command, for whoever looks at curves."""
+        row = command_row(fleet, event)
+        if row and len(self._rows) < ROWS_LIMIT:
+            self._rows.append(row)
+            self._to_store.set()
 
     def add_ages(self, fleet: str, rows: bytes) -> None:
         """The newest ages of a fleet; replaces those that were not written yet."""

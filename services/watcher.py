@@ -22,7 +22,7 @@ from twin.channels import BUS_MEASUREMENT
 LOG = logging.getLogger(__name__)
 FLEETS_LIMIT = 64
 SHOW_EVERY_S = 1.0  # wall; a change is shown at most this much later
-REFRESH_EVERY_S = 10.0  # wall; values of alerts that stay
+REFRESH_EVERY_S = 2.0  # wall; values of alerts that stay
 STATE_LIMIT_BYTES = 64 * 1024
 
 
@@ -86,6 +86,7 @@ class Watcher:
         lanes = {
             "alerts": self._on_alerts,
             "service": self._on_service,
+            "event": self._on_event,
             "state": self._on_state,
         }
         lanes.get(address.lane, self._on_telemetry)(address, message)
@@ -138,10 +139,16 @@ class Watcher:
             if len(told) < SERIES_LIMIT:
                 told[satellite] = bool(is_on), time_ns
 
+    def _on_event(self, address: Address, message: Message) -> None:
+        """What a simulator did; our own events come back too, and are known already."""
+        given = _json(message.payload)
+        if given.get("kind") != "alert":
+            self.output.add_command(address.fleet, given)
+
     def _on_service(self, address: Address, message: Message) -> None:
         """A simulator's farewell; one that was lost has said nothing of the kind."""
         watched, given = self.fleets.get(address.fleet), _json(message.payload)
-        if watched is not None and given.get("service") == "simulate":
+        if watched is not None and str(given.get("service", "")).startswith("simulate"):
             has_left = given.get("state") == "offline" and not given.get("lost")
             watched.watch.simulator(address.leaf, has_left)
 

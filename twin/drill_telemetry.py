@@ -16,8 +16,8 @@ from twin.channels import (
     FLEET_MEASUREMENT,
     PLANE_MEASUREMENT,
 )
-from twin.rollup_fields import FIELDS, PART
-from twin.rollups import LAYOUT, linked_parts, plane_groups, rollup_table
+from twin.rollup_fields import PART
+from twin.rollups import REPORTED, linked_parts, plane_groups, rollup_table
 from twin.sensors import Snapshot, bus_values, reported
 from twin.state import BoolArray, Fleet, FloatArray, IntArray
 
@@ -74,22 +74,25 @@ class Sampler:
     def _chosen(self, columns: Columns, wanted: Fields, seen: Snapshot) -> dict[str, Columns]:
         found = {BUS_MEASUREMENT: {name: columns[name] for name in wanted.get(BUS_MEASUREMENT, ())}}
         groups = {PLANE_MEASUREMENT: self._plane_of, FLEET_MEASUREMENT: self._whole}
-        asked = {one: wanted[one] for one in groups if wanted.get(one)}
+        asked = {
+            one: {name: REPORTED[name] for name in wanted[one]} for one in groups if wanted.get(one)
+        }
         if asked:
-            values = self._rollup_values(columns, seen)
-            for measurement, names in asked.items():
+            channels = {row[0] for fields in asked.values() for row in fields.values()}
+            values = self._rollup_values(columns, seen, channels)
+            for measurement, fields in asked.items():
                 group = groups[measurement]
-                table = rollup_table(values, group, int(group.max()) + 1)
-                scale = 10.0**LAYOUT.decimals
+                table = rollup_table(values, group, int(group.max()) + 1, fields)
+                scale = 10.0 ** np.array([row[2] for row in fields.values()])
                 rounded = np.round(table * scale) / scale
-                index = list(FIELDS)
-                found[measurement] = {name: rounded[:, index.index(name)] for name in names}
+                found[measurement] = {name: rounded[:, index] for index, name in enumerate(fields)}
         return found
 
-    def _rollup_values(self, columns: Columns, seen: Snapshot) -> Columns:
-        """What roll-ups are made of; twin/rollups.py says of what."""
-        values = {channel: columns[channel] for channel, _, _ in FIELDS.values() if channel != PART}
-        values[PART] = self._parts(seen.state.link_range_m)
+    def _rollup_values(self, columns: Columns, seen: Snapshot, channels: set[str]) -> Columns:
+        """What the wanted roll-ups are made of."""
+        values = {name: columns[name] for name in channels - {PART}}
+        if PART in channels:
+            values[PART] = self._parts(seen.state.link_range_m)
         there = seen.broken.in_service
         if not there.all():
             for name in values.keys() - {"sat_service"}:

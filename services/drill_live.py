@@ -1,0 +1,116 @@
+"""`twin drill run --live` and `twin drill scenario`: a drill on a running stack."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+from rich.console import Console
+
+from services.drill_files import find_drill, open_drill
+from services.drill_live_run import LiveDrill
+from services.drill_notes import Notes, store_of
+from services.drill_page import drill_section
+from services.drill_score import Marked, marked
+from services.drill_set import Report, Wanted, write_reports
+from services.drill_tables import as_data, cases_of, print_marks
+from services.grafana_settings import GrafanaSettings, load_grafana_settings
+from services.local_run import with_local_login
+from services.settings import Settings
+from twin.alert_rule import INTERVAL_S, Rule
+from twin.alerts import RULES
+from twin.drill_load import Drill
+from twin.fleet_build import FleetBuild
+
+
+class LiveMarks(NamedTuple):
+    """The marks of a live drill beside those of the same drill off line."""
+
+    live: Marked
+    off_line: Marked
+
+    def disagreements(self) -> list[str]:
+        """Where both differ by more than one evaluation."""
+        found = []
+        if self.live.score.passed != self.off_line.score.passed:
+            found.append("the verdict differs")
+        for ours, theirs in zip(
+            self.live.score.detections, self.off_line.score.detections, strict=True
+        ):
+            apart_s = abs(ours.fired_s - theirs.fired_s)
+            if ours.outcome != theirs.outcome or apart_s > INTERVAL_S:
+                found.append(
+                    f"{ours.rule} on {ours.key}: {ours.outcome} at {ours.fired_s:g} s, "
+                    f"off line {theirs.outcome} at {theirs.fired_s:g} s"
+                )
+        return found
+
+
+async def run_live(
+    settings: Settings,
+    drill: Drill,
+    build: FleetBuild,
+    *,
+    rules: Sequence[Rule] = RULES,
+    grafana: GrafanaSettings | None = None,
+    said: Callable[[str], None] = lambda _line: None,
+) -> LiveMarks:
+    """Run a drill against the stack of the settings and score it, and the same off line.
+
+    Ctrl-C or a failure heals what was broken. Raises DrillAbortedError and ConfigurationError.
+    """
+    epoch_s = drill.scenario.epoch_unix_s
+    assert epoch_s is not None
+    notes = Notes(build.fleet.name, drill.name, epoch_s)
+    live = LiveDrill(settings, drill, build, rules, notes, said)
+    async with AsyncExitStack() as stack:
+        store = store_of(settings)
+        if store is not None:
+            await stack.enter_async_context(store)
+            await store.prepare()
+        writer = asyncio.create_task(notes.write_for_ever(store, grafana))
+        try:
+            happened, off_line = await live.run()
+            result = LiveMarks(marked(happened, rules), marked(off_line, rules))
+        finally:
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+            await notes.write(store, grafana)
+        if store is not None:
+            await notes.score(store, result.live)
+    return result
+
+
+async def run_live_drill(settings: Settings, name: str, wanted: Wanted) -> bool:
+    """One drill, its marks printed and its reports written; whether it passed."""
+    drill, build = open_drill(name)
+    console = Console(stderr=True)
+    grafana = load_grafana_settings()
+    both = await run_live(
+        with_local_login(settings, "drill"),
+        drill,
+        build,
+        grafana=grafana if "grafana_url" in grafana.model_fields_set else None,
+        said=lambda line: console.print(line, highlight=False),
+    )
+    result = both.live
+    print_marks(result, Console())
+    for line in both.disagreements() or ["Off line gives the same, to one evaluation."]:
+        console.print(line, highlight=False)
+    section = drill_section(result) if wanted.html is not None else ""
+    write_reports([Report(as_data(result), cases_of(result), section)], wanted)
+    return result.score.passed
+
+
+def scenario_text(name: str) -> str:
+    """What a simulator has to fly for a drill, as a scenario file."""
+    path = Path(find_drill(name)).resolve()
+    drill, _ = open_drill(str(path))
+    given = dict(drill.keys.given)
+    if "extends" in given:
+        given["extends"] = str((path.parent / str(given["extends"])).resolve())
+    own = {"name": drill.name.replace("-", "_"), "description": drill.keys.title}
+    text = yaml.safe_dump(own | given, sort_keys=False, width=100)
+    return f"# What the drill {drill.name} needs: twin up --scenario FILE\n{text}"

@@ -1,0 +1,155 @@
+"""Campaigns: any order and any worker give the same bytes; what is there is not run again."""
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.campaign_case import run_case
+from services.campaign_run import Results, plot_delays, run_on_dask, run_serial, summary_of
+from services.drill_files import open_drill
+from twin.campaigns import UNCERTAIN, CampaignError, Case, cases_of
+
+DRILL = """
+name: trial
+title: A pump stops
+about: The shortest drill in which the flow can be missed by somebody and is seen.
+given:
+  epoch: 2026-10-01T00:00:00Z
+  seed: 7
+  step_s: 10
+  fleet:
+    - {id: sc, preset: starcloud-2, report_interval_s: 10}
+quiet_s: 60
+run_s: 100
+inject:
+  - {id: it, fault: T1, at_s: 60, satellites: [sc_1]}
+expect:
+  - {rule: coolant_flow_lost, of: it, within_s: 40}
+"""
+POISON = 0.77
+
+
+@pytest.fixture(scope="module")
+def drill_path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("drill") / "trial.yaml"
+    path.write_text(DRILL)
+    return str(path)
+
+
+def cases(path: str) -> list[Case]:
+    drill, _ = open_drill(path)
+    return cases_of(
+        drill, seeds=2, severities=[0.1, 0.3, 0.5, 0.8, 1.0], targets=["sc_1", "sc_2"],
+        draws=2, vary=["battery", "array-w"],
+    )  # fmt: skip
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (folder / "results").iterdir()}
+
+
+def run_or_fail(case: Case) -> bytes:
+    """As the product runs it, but for one case that cannot be run."""
+    if case.severity == POISON:
+        raise RuntimeError("poison")
+    return run_case(case)
+
+
+# Dask's own start and end of processes warn of sockets and of loops that are gone.
+@pytest.mark.filterwarnings("ignore")
+def test_with_a_worker_killed_and_a_poison_case_the_results_are_those_of_a_serial_run(
+    drill_path: str, tmp_path: Path
+) -> None:
+    good = cases(drill_path)
+    assert len(good) == 40
+    wanted = [*good[:7], replace(good[0], severity=POISON), *good[7:]]
+    serial, parallel = Results(tmp_path / "serial"), Results(tmp_path / "parallel")
+    alone = run_serial(wanted, serial, run_or_fail)
+    assert alone.ran == 40
+    killed: list[int] = []
+
+    def kill_one(count: int, client: Any) -> None:
+        if count == 5:
+            pid = next(iter(client.run(os.getpid).values()))
+            os.kill(pid, signal.SIGKILL)
+            killed.append(pid)
+
+    first = run_on_dask(wanted, parallel, workers=2, work=run_or_fail, on_done=kill_one)
+    assert len(killed) == 1
+    assert first.ran == 40
+    assert list(first.failed.values()) == ["RuntimeError: poison"]
+    assert first.failed == alone.failed
+    assert files(tmp_path / "serial") == files(tmp_path / "parallel")
+    for name in sorted(files(tmp_path / "parallel"))[:3]:
+        (tmp_path / "parallel" / "results" / name).unlink()
+    again = run_serial(good, parallel)  # whichever way: only what is missing
+    assert (again.ran, again.kept) == (3, 37)
+    assert files(tmp_path / "serial") == files(tmp_path / "parallel")
+    found = parallel.found(good)
+    rows = summary_of(found, first)["by_severity"]
+    assert [row["runs"] for row in rows] == [8] * 5
+    assert rows[-1]["seen"] == 8
+    plot_delays(found, tmp_path / "delays.png", "A pump stops")
+    assert (tmp_path / "delays.png").stat().st_size > 5_000
+
+
+def test_a_case_is_named_by_what_it_is_and_by_the_code(drill_path: str) -> None:
+    wanted = cases(drill_path)
+    keys = [case.key("v1") for case in wanted]
+    assert len(set(keys)) == len(keys)
+    moved = Case(**{**vars(wanted[0]), "drill": "elsewhere.yaml"})
+    assert moved.key("v1") == keys[0]
+    assert wanted[0].key("v2") != keys[0]
+
+
+def test_a_case_changes_what_it_says_and_nothing_else(drill_path: str) -> None:
+    drill, build = open_drill(drill_path)
+    case = next(one for one in cases(drill_path) if one.factors and one.target == "sc_2")
+    factors = dict(case.factors)
+    params = case.design(build.fleet.params)
+    np.testing.assert_allclose(
+        params.battery_capacity_j, build.fleet.params.battery_capacity_j * factors["battery"]
+    )
+    assert params.hard_fail_per_accel_year is build.fleet.params.hard_fail_per_accel_year
+    (fault,) = case.applied(drill).faults.values()
+    assert (fault.satellites, fault.severity) == (("sc_2",), case.severity)
+    told = orjson.loads(run_case(case))
+    assert told["case"]["factors"] == factors
+
+
+@given(st.integers(0, 2**31), st.integers(0, 10_000), st.sampled_from(UNCERTAIN))
+def test_law_a_draw_depends_on_its_number_alone_and_stays_in_its_law(
+    seed: int, number: int, one: Any
+) -> None:
+    factor = one.drawn(seed, number)
+    assert factor == one.drawn(seed, number)
+    if one.law == "uniform":
+        assert 1.0 - one.spread <= factor <= 1.0 + one.spread
+    else:
+        assert 0.0 < factor < np.exp(8.0 * one.spread)
+
+
+def test_draws_have_the_stated_distribution() -> None:
+    by_name = {one.name: one for one in UNCERTAIN}
+    logs = np.log([by_name["cross-sections"].drawn(3, k) for k in range(4000)])
+    assert abs(logs.mean()) < 0.05 and abs(logs.std() - 0.7) < 0.04
+    flat = np.array([by_name["battery"].drawn(3, k) for k in range(4000)])
+    assert abs(flat.mean() - 1.0) < 0.005 and abs(flat.std() - 0.1 / np.sqrt(3)) < 0.003
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"vary": ["mood"], "draws": 2}, {"severities": [2.0]}, {"draws": 0}, {"vary": ["battery"]}],
+)
+def test_what_makes_no_sense_is_refused(drill_path: str, wrong: dict[str, Any]) -> None:
+    drill, _ = open_drill(drill_path)
+    with pytest.raises(CampaignError, match=r"allowed|needs"):
+        cases_of(drill, **({"seeds": 1} | wrong))
