@@ -115,10 +115,12 @@ def ledger_columns(fleet: Fleet, state: FleetState) -> dict[str, FloatArray]:
     }
 
 
-def ledger_values(rates: Rates, elapsed_s: float, energy_j: float, tokens: float) -> FloatArray:
+def ledger_values(
+    rates: Rates, elapsed_s: float, energy_j: float, tokens_count: float
+) -> FloatArray:
     """The fields of a row, (13,) in the order of FIELDS; nan where something is over nothing."""
     cost_usd = rates.cost_usd_s * elapsed_s
-    energy_kwh, tokens_mtok = energy_j / _J_PER_KWH, tokens / _TOKENS_PER_MTOK
+    energy_kwh, tokens_mtok = energy_j / _J_PER_KWH, tokens_count / _TOKENS_PER_MTOK
     ground_kwh = energy_kwh * rates.ground_pue
     per_kwh, per_mtok = energy_kwh or np.nan, tokens_mtok or np.nan
     return np.array(

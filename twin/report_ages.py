@@ -12,7 +12,7 @@ import numpy as np
 
 from twin.state import BoolArray, FloatArray, IntArray
 
-NS_PER_S: Final = 10**9
+NS_PER_S: Final = 10**9  # exact
 FIELDS: Final = ("age_s", "late_s")
 """Fields of the measurement `sat_watch`."""
 _NEVER: Final = 0

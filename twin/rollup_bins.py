@@ -45,14 +45,14 @@ DISTRIBUTIONS: Final = (
 _LAYOUT: Final = FieldLayout((COUNT_FIELD,), (), np.zeros(1, dtype=np.int64))
 
 
-def bin_counts(values: FloatArray, edges: tuple[float, ...]) -> IntArray:
-    """Satellites in each bin, (len(edges),); values (n,) that are nan are in none.
+def bin_counts(values: FloatArray, edge_values: tuple[float, ...]) -> IntArray:
+    """Satellites in each bin, (len(edge_values),); values (n,) that are nan are in none.
 
     A value equal to an edge is in the bin that the edge ends.
     """
     known = values[~np.isnan(values)]
-    index = np.searchsorted(np.array(edges), known, side="left")
-    counts = np.bincount(np.minimum(index, len(edges) - 1), minlength=len(edges))
+    index = np.searchsorted(np.array(edge_values), known, side="left")
+    counts = np.bincount(np.minimum(index, len(edge_values) - 1), minlength=len(edge_values))
     return counts.astype(np.int64)
 
 
