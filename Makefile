@@ -11,6 +11,7 @@ RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 
 .PHONY: help install up test check bench soak simulate-nightly chaos drills-live grafana-smoke grafana-types queries format lint types imports fresh generate golden secrets sbom images debian clean
+.PHONY: help install up test check bench soak drills simulate-nightly chaos grafana-smoke grafana-types queries format lint types imports fresh generate golden secrets sbom images debian clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +60,10 @@ queries: $(DEV) debian ## Every dashboard query on a real InfluxDB with a day of
 
 chaos: $(DEV) debian ## Kill, cut off and starve real processes under load; every value recomputed
 	$(BIN)/python tests/chaos/run.py $(ARGS)
+
+drills: $(DEV) ## Every fault-injection drill off line, scored: build/drills.html, .json, .xml
+	@mkdir -p build
+	$(BIN)/twin drill run --all --html build/drills.html --json build/drills.json --junit build/drills.xml $(ARGS)
 
 generate: $(DEV) ## Render docs and dashboards from the dictionaries
 	$(BIN)/python scripts/generate.py

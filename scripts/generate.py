@@ -14,6 +14,7 @@ from dashboards.rule_specs import rule_specs
 from dashboards.runbook_pages import alerts_page, runbooks
 from services.asyncapi import asyncapi_page
 from services.broker_access import SERVER_USERS, UP, access_table, publisher, satellite
+from services.drill_docs import drills_page
 from services.grafana_settings import GrafanaSettings
 from services.nats_config import CLUSTER_USERS, cluster_conf
 from services.scaling_page import scaling_page
@@ -82,6 +83,7 @@ PAGES = {
     "docs/alerts.md": alerts_page,
     "docs/channels.md": channels_page,
     "docs/dashboards.md": dashboards_page,
+    "docs/drills.md": drills_page,
     "docs/equations.md": equations_page,
 }
 

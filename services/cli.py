@@ -11,6 +11,7 @@ from services.cli_faults import faults_app, send_app
 from services.cli_presets import presets_app
 from services.cli_scenarios import scenarios_app
 from services.cli_services import services_app
+from services.coverage_commands import coverage_app
 from services.drill_commands import drill_app
 from services.export_commands import export_app
 from services.gap_commands import gaps_app
@@ -48,6 +49,7 @@ for commands in (
     sky_app,
     life_app,
     export_app,
+    coverage_app,
     drain_app,
     notifications_app,
 ):

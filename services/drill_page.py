@@ -122,7 +122,8 @@ def _noticed(one: Marked) -> str:
     if not rows:
         return "<p>Nothing was to be noticed.</p>"
     return (
-        "<table><tr><th>rule</th><th>on</th><th>injection</th><th>true at</th><th>fired at</th>"
+        "<table><tr><th>rule</th><th>on</th><th>injection</th>"
+        f"<th>true at (step {one.trace.drill.scenario.step_s:g} s)</th><th>fired at</th>"
         f"<th>delay</th><th>at most</th><th></th></tr>{rows}</table>"
     )
 

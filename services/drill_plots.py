@@ -109,7 +109,7 @@ def _panel(axis: Any, one: Marked, rule_name: str, key: str, row: Detection | No
         _marks(axis, row)
         axis.set_title(f"{title}: {_outcome(row)}", loc="left", fontsize=9)
     axis.set_ylabel(rule.unit or "value", fontsize=8)
-    axis.legend(loc="lower right", bbox_to_anchor=(1.0, 0.99), fontsize=7, frameon=False, ncols=5)
+    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=7, frameon=False)
     axis.ticklabel_format(axis="y", useOffset=False)
 
 
@@ -117,7 +117,7 @@ def _outcome(row: Detection) -> str:
     if row.outcome == "missed":
         return "MISSED"
     late = "" if row.outcome == "seen" else f", {row.outcome.upper()}"
-    return f"seen {row.delay_s:g} s after it became true (at most {row.bound_s:g} s){late}"
+    return f"seen {row.delay_s:.1f} s after it became true (at most {row.bound_s:g} s){late}"
 
 
 def _marks(axis: Any, row: Detection) -> None:

@@ -15,6 +15,7 @@ from services.orders import Orders
 from twin.alert_conditions import OPS_MEASUREMENT, WATCH_MEASUREMENT
 from twin.alert_rule import INTERVAL_S, Rule
 from twin.alert_states import Evaluator, Series, Transition
+from twin.channels import BUS_MEASUREMENT
 from twin.drill_load import Drill
 from twin.drill_plan import plan_of
 from twin.drill_telemetry import Columns, Sample, Sampler
@@ -22,10 +23,10 @@ from twin.drill_truth import Record
 from twin.drills import Plan
 from twin.errors import ConfigurationError
 from twin.fleet_build import FleetBuild
-from twin.pipeline_model import SERVICES, service_numbers
+from twin.pipeline_model import SERVICES, is_cut, service_numbers
 from twin.report_ages import FIELDS, NS_PER_S, ReportAges
 from twin.sensors import snapshot
-from twin.state import Fleet, IntArray
+from twin.state import BoolArray, Fleet
 from twin.step import initial_state, step
 from twin.surroundings import surroundings
 
@@ -46,8 +47,11 @@ class Trace:
 
 
 def key_of(change: Transition) -> str:
-    """The satellite, plane, fleet or service that an alert is on; empty for the rule itself."""
-    return change.labels.get(KEY_OF_SCOPE[change.rule.scope], "")
+    """The satellite, plane, fleet or service that an alert is on; `*` for the rule itself.
+
+    A rule is alone with no series when it has no data: then it speaks for all of them.
+    """
+    return change.labels.get(KEY_OF_SCOPE[change.rule.scope], "*")
 
 
 def rules_shown(drill: Drill) -> list[str]:
@@ -84,6 +88,7 @@ class DrillRun:
         self._readings = Record(shown, counts, instant=False)
         self._sampler = Sampler(fleet, self._evaluator.fields, self._exact.fields)
         self._ages = ReportAges(fleet.count)
+        self._period_ticks = np.round(fleet.report_interval_s / scenario.step_s).astype(np.int64)
         self._transitions: list[Transition] = []
 
     def run(self, moved: Callable[[float], None] | None = None) -> Trace:
@@ -92,12 +97,12 @@ class DrillRun:
         last = round(self._drill.keys.run_s / scenario.step_s)
         state = initial_state(self._fleet, self._model.at(0.0), scenario.seed)
         actions = self._actions()
-        due = next(actions, None)
+        acts = next(actions, None)
         for tick in range(last + 1):
             elapsed_s = tick * scenario.step_s
-            while due is not None and due[0] <= elapsed_s + 1e-9:
-                self._act(due[1], tick)
-                due = next(actions, None)
+            while acts is not None and acts[0] <= elapsed_s + 1e-9:
+                self._act(acts[1], tick)
+                acts = next(actions, None)
             environment = self._model.at(elapsed_s)
             effects = self._orders.faults.effects_at(elapsed_s)
             state = step(
@@ -109,8 +114,12 @@ class DrillRun:
                 scenario.seed,
                 effects,
             )
-            seen = snapshot(self._fleet, state, environment, scenario.seed, tick, effects)
-            self._look(self._sampler.sample(seen, elapsed_s), elapsed_s)
+            due = tick % self._period_ticks == 0
+            if due.any() and not is_cut(self._drill.pipeline, elapsed_s):
+                seen = snapshot(self._fleet, state, environment, scenario.seed, tick, effects)
+                number = tick // self._period_ticks
+                self._hear(self._sampler.sample(seen, elapsed_s, number), due)
+            self._judge(elapsed_s)
             if moved is not None:
                 moved(tick / last)
         return Trace(
@@ -137,28 +146,43 @@ class DrillRun:
             raise ConfigurationError([problem])
         self._fleet = replace(self._fleet, params=self._orders.limited(self._design))
 
-    def _look(self, sample: Sample, elapsed_s: float) -> None:
-        """Give a sample to the rules and evaluate at every instant until the next."""
-        sends = np.flatnonzero(sample.sends)
-        numbers = service_numbers(self._drill.pipeline, elapsed_s)
-        ops = _ops_columns(numbers)
+    def _hear(self, sample: Sample, due: BoolArray) -> None:
+        """Give the reports of a sample to the rules: of satellites that are due and get through."""
+        elapsed_s = sample.elapsed_s
         now_ns = self._epoch_ns + round(elapsed_s * NS_PER_S)
-        stamps_ns = now_ns + np.round(sample.clock_offset_s[sends] * NS_PER_S).astype(np.int64)
-        self._ages.hear(sends, stamps_ns, now_ns)
-        rows: dict[str, IntArray] = {"sat_state": sends}
-        self._evaluator.observe(elapsed_s, {**sample.readings, OPS_MEASUREMENT: ops}, rows)
-        for record, columns in ((self._readings, sample.readings), (self._exact, sample.exact)):
-            for measurement, fields in columns.items():
-                chosen = sends if measurement == "sat_state" else None
-                record.observe(elapsed_s, measurement, fields, chosen)
-            record.observe(elapsed_s, OPS_MEASUREMENT, ops)
+        sends = due & sample.sends
+        if self._drill.scenario.playback:
+            self._ages.contact(np.flatnonzero(sample.contact), True, now_ns)
+            self._ages.contact(np.flatnonzero(~sample.contact), False, now_ns)
+            sends &= sample.contact
+        heard = np.flatnonzero(sends)
+        stamps_ns = now_ns + np.round(sample.clock_offset_s[heard] * NS_PER_S).astype(np.int64)
+        self._ages.hear(heard, stamps_ns, now_ns)
+        for watcher, columns in (
+            (self._evaluator, sample.readings),
+            (self._readings, sample.readings),
+            (self._exact, sample.exact),
+        ):
+            rows = {BUS_MEASUREMENT: heard}
+            reports = {
+                measurement: fields
+                if measurement != BUS_MEASUREMENT
+                else {name: column[heard] for name, column in fields.items()}
+                for measurement, fields in columns.items()
+            }
+            watcher.observe(elapsed_s, reports, rows)
+
+    def _judge(self, elapsed_s: float) -> None:
+        """Evaluate at every instant from this step to before the next."""
         for at_s in _instants(elapsed_s, self._drill.scenario.step_s):
             ages = self._ages.at(self._epoch_ns + round(at_s * NS_PER_S))
             watch: Columns = dict(zip(FIELDS, ages.T, strict=True))
-            self._evaluator.observe(at_s, {WATCH_MEASUREMENT: watch})
+            ops = _ops_columns(service_numbers(self._drill.pipeline, at_s))
+            own = {WATCH_MEASUREMENT: watch, OPS_MEASUREMENT: ops}
+            self._evaluator.observe(at_s, own)
             self._transitions += self._evaluator.evaluate(at_s)
             for record in (self._readings, self._exact):
-                record.observe(at_s, WATCH_MEASUREMENT, watch)
+                record.observe(at_s, own)
                 record.take(at_s)
 
 

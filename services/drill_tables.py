@@ -52,7 +52,8 @@ def print_marks(one: Marked, console: Console) -> None:
     drill, score = one.trace.drill, one.score
     verdict = "[green]passed[/]" if score.passed else "[red]FAILED[/]"
     console.print(f"[bold]{drill.name}[/]: {drill.keys.title}: {verdict}, {score.points:g} of 100")
-    table = Table("rule", "on", "fault", "true at", "fired at", "delay", "at most", "")
+    step = f"true at (step {drill.scenario.step_s:g} s)"
+    table = Table("rule", "on", "fault", step, "fired at", "delay", "at most", "")
     for row in score.detections:
         look = f"[{_LOOK[row.outcome]}]{row.outcome}[/]"
         table.add_row(
@@ -85,11 +86,14 @@ def summary(one: Marked) -> str:
     p50, p95 = score.delays_s
     words = [f"{seen} of {len(score.detections)} seen"]
     if math.isfinite(p50):
-        words.append(f"delay p50 {p50:g} s, p95 {p95:g} s")
-    pages = sum(row.receiver == "page" for row in one.messages)
+        words.append(f"delay p50 {seconds(p50)}, p95 {seconds(p95)}")
+    told = [row for row in one.messages if row.alerts_count]
+    pages = sum(row.receiver == "page" for row in told)
+    cleared = len(one.messages) - len(told)
     words += [
         f"{len(score.false_pages) + len(score.not_steady)} false pages",
-        f"{score.alerts_count} alerts in {len(one.messages)} messages ({pages} pages)",
+        f"{score.alerts_count} alerts in {len(told)} messages ({pages} pages) "
+        f"and {cleared} all-clears",
         f"{score.flaps_count} flaps",
     ]
     return ", ".join(words)
@@ -162,7 +166,7 @@ _DETECTION_FAILURES = ("missed", "late", "early", "misrouted", "slow", "unfounde
 
 def seconds(value: float) -> str:
     """`12 s`, or a dash."""
-    return f"{value:g} s" if math.isfinite(value) else "-"
+    return f"{round(value, 1):g} s" if math.isfinite(value) else "-"
 
 
 def _number(value: float) -> float | None:

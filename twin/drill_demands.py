@@ -75,7 +75,7 @@ class Plan:
 
     quiet_s: float
     run_s: float
-    interval_s: float  # between evaluations
+    interval_s: float  # between evaluations, or between reports where those are rarer
     expected: tuple[Expected, ...] = ()
     clearing: tuple[Clearing, ...] = ()
     forbidden: tuple[Named, ...] = ()

@@ -12,7 +12,7 @@ from twin.preset_values import StrictModel, allowed_ranges
 from twin.scenario_faults import FaultKeys
 from twin.scenario_model import KEY_NAMES, KEY_RANGES
 
-LONGEST_RUN_S: Final = 60.0 * 86400.0
+LONGEST_RUN_S: Final = 60.0 * 86400.0  # two months: assumption
 _NAME: Final = r"^[a-z][a-z0-9-]*$"
 _ID: Final = r"^[A-Za-z][A-Za-z0-9_-]*$"
 
@@ -82,7 +82,7 @@ class ExpectKeys(StrictModel):
     """A rule that must fire, on whom, when, and by which route."""
 
     rule: str = Field(min_length=1, max_length=64)
-    of: str = Field(description="id of the injection that it must see")
+    of: str = Field(description="id of the injection that it must see, or `given`: the scenario")
     targets: Words = Field(
         default=(), strict=False, description="satellites, planes or the fleet; default: those hit"
     )

@@ -1,6 +1,7 @@
 """A drill file: YAML text in, a checked drill out, every error with its file, line and key."""
 
 import hashlib
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,8 @@ from twin.scenario_layers import ReadText
 from twin.scenario_load import Scenario, scenario_within
 
 _WORDS = Vocabulary(DRILL_NAMES, DRILL_RANGES)
+GIVEN = "given"
+"""Instead of an injection: what the scenario itself brings, from the start of the run."""
 _OURS = {"name": "it is the drill's", "faults": "write them under inject"}
 
 
@@ -82,7 +85,12 @@ def load_drill(path: str, read_text: ReadText, rules: Collection[str]) -> Drill:
         raise ConfigurationError(_in_order(problems))
     whole = hashlib.sha256(text.encode() + scenario.digest.encode()).hexdigest()
     pipeline = {
-        one.id: PipelineFault(one.pipeline, one.at_s, one.duration_s or float("inf"))
+        one.id: PipelineFault(
+            one.pipeline,
+            one.at_s,
+            one.duration_s or math.inf,
+            1.0 if one.severity is None else one.severity,
+        )
         for one in keys.inject
         if one.pipeline is not None
     }
@@ -124,7 +132,7 @@ def _between_keys(keys: DrillKeys, places: Places) -> list[Problem]:
 
     ids: list[str] = []
     for index, one in enumerate(keys.inject):
-        if one.id in ids:
+        if one.id in (*ids, GIVEN):
             wrong(("inject", index, "id"), f"duplicate id {one.id!r}; ids must differ")
         ids.append(one.id)
         if not keys.quiet_s <= one.at_s < keys.run_s:
@@ -135,14 +143,14 @@ def _between_keys(keys: DrillKeys, places: Places) -> list[Problem]:
             wrong(("inject", index, "pipeline"), f"unknown fault {one.pipeline!r}; {hint}")
     for key in ("expect", "clear"):
         for index, row in enumerate(getattr(keys, key)):
-            if row.of not in ids:
+            if row.of not in ids and not (key == "expect" and row.of == GIVEN):
                 hint = nearest(row.of, ids)
                 wrong((key, index, "of"), f"no injection {row.of!r}; {hint}")
     for index, action in enumerate(keys.actions):
         if action.at_s >= keys.run_s:
             allowed = f"allowed 0 to below {keys.run_s:g} (run_s)"
             wrong(("actions", index, "at_s"), f"{action.at_s:g} is out of range; {allowed}")
-    if not keys.expect and not keys.forbid:
+    if keys.inject and not keys.expect and not keys.forbid:
         problems.append(
             Problem(*places[()], "expect", "a drill expects or forbids something; give one")
         )

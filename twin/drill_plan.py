@@ -7,7 +7,7 @@ import numpy as np
 
 from twin.alert_rule import INTERVAL_S, Rule
 from twin.drill_keys import ExpectKeys
-from twin.drill_load import Drill
+from twin.drill_load import GIVEN, Drill
 from twin.drills import Clearing, Expected, Named, Plan, RuleFacts
 from twin.errors import ConfigurationError, Problem
 from twin.faults import FaultError, FaultPlan
@@ -16,6 +16,8 @@ from twin.state import Fleet, IntArray
 
 PIPELINE_KEYS = ("ingest", "simulate")
 """Services whose numbers a drill makes up; one instance of each."""
+SAFE_MODE_KIND = "A2"
+"""The fault that leaving safe mode ends."""
 
 
 def rule_facts(rules: Sequence[Rule]) -> dict[str, RuleFacts]:
@@ -52,7 +54,7 @@ class Places:
         """The keys that targets name in a scope. Raises LookupError for one that is not there."""
         found: list[str] = []
         for target in targets:
-            if target in self.keys(scope, np.arange(self._fleet.count)):
+            if target == "*" or target in self.keys(scope, np.arange(self._fleet.count)):
                 found.append(target)
                 continue
             rows = [row for row, plane in enumerate(self._fleet.planes) if self._in(plane, target)]
@@ -103,7 +105,7 @@ def plan_of(drill: Drill, fleet: Fleet, rules: Mapping[str, Rule]) -> tuple[Plan
             return ()
 
     keys = drill.keys
-    injected = {one.id: one for one in keys.inject}
+    begin_s = {GIVEN: 0.0} | {one.id: one.at_s for one in keys.inject}
     expected, clearing = [], []
     for index, want in enumerate(keys.expect):
         named = keys_of(("expect", index), want.rule, want.targets, want.of)
@@ -115,12 +117,12 @@ def plan_of(drill: Drill, fleet: Fleet, rules: Mapping[str, Rule]) -> tuple[Plan
                 want.rule,
                 want.of,
                 named,
-                injected[want.of].at_s,
+                begin_s[want.of],
                 want.after_s,
                 want.within_s,
                 want.severity,
                 want.cause,
-                _stated_s(want, injected[want.of].at_s),
+                _stated_s(want, begin_s[want.of]),
             )
         )
     for index, back in enumerate(keys.clear):
@@ -142,7 +144,7 @@ def plan_of(drill: Drill, fleet: Fleet, rules: Mapping[str, Rule]) -> tuple[Plan
     plan = Plan(
         keys.quiet_s,
         keys.run_s,
-        INTERVAL_S,
+        max(INTERVAL_S, float(fleet.report_interval_s.max()), drill.scenario.step_s),
         tuple(expected),
         tuple(clearing),
         tuple(forbidden),
@@ -163,10 +165,11 @@ def _end_s(drill: Drill, of: str) -> float:
     if of in drill.pipeline:
         return drill.pipeline[of].end_s
     fault = drill.faults[of]
+    ended_by = (fault.kind.id.lower(), fault.kind.name)
     healed = [
         action.at_s
         for action in drill.keys.actions
-        if action.heal is not None
-        and action.heal.lower() in {fault.kind.id.lower(), fault.kind.name}
+        if (action.heal is not None and action.heal.lower() in ended_by)
+        or (action.safe_mode is False and fault.kind.id == SAFE_MODE_KIND)
     ]
     return min([fault.end_s, *healed])

@@ -33,6 +33,7 @@ class Sample(NamedTuple):
 
     elapsed_s: float
     sends: BoolArray  # (n,) whose frames arrive
+    contact: BoolArray  # (n,) a ground station is in view
     clock_offset_s: FloatArray  # (n,) on-board clocks ahead of UTC
     readings: Mapping[str, Columns]
     exact: Mapping[str, Columns]
@@ -53,9 +54,9 @@ class Sampler:
         others = wanted_exact.keys() & {PLANE_MEASUREMENT, FLEET_MEASUREMENT}
         self._judges_health = bool(others or of_satellites & set(HEALTH_CHANNELS))
 
-    def sample(self, seen: Snapshot, elapsed_s: float) -> Sample:
-        """The rows of this instant."""
-        values = bus_values(self._rows, seen, seen.tick)
+    def sample(self, seen: Snapshot, elapsed_s: float, number: IntArray) -> Sample:
+        """The rows of this instant; number: of each satellite's report since the epoch, (n,)."""
+        values = bus_values(self._rows, seen, number)
         readings = reported(values, self._rows, seen)
         exact = values
         if seen.broken.sensors or self._judges_health:
@@ -69,7 +70,8 @@ class Sampler:
         ]
         broken = seen.broken
         sends = broken.in_service & ~broken.frame_lost
-        return Sample(elapsed_s, sends, broken.clock_offset_s, both[0], both[1])
+        contact = seen.state.ground_station_index >= 0
+        return Sample(elapsed_s, sends, contact, broken.clock_offset_s, both[0], both[1])
 
     def _chosen(self, columns: Columns, wanted: Fields, seen: Snapshot) -> dict[str, Columns]:
         found = {BUS_MEASUREMENT: {name: columns[name] for name in wanted.get(BUS_MEASUREMENT, ())}}

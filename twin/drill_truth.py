@@ -2,7 +2,7 @@
 
 A window that only steadies a reading (least, largest, mean) is taken as the newest value: the
 instant is that of the physics, not of the rule. Windows that are the quantity itself (growth,
-spread, how many) stay. Resolution: one step of the drill.
+spread, how many) stay. Perfect readings are looked at every step of the drill.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from twin.alert_arrays import History, verdict
 from twin.alert_conditions import Comparison, Condition, Expression, Operation, Reading
 from twin.alert_rule import Rule
 from twin.drill_telemetry import Columns
-from twin.state import FloatArray
+from twin.state import BoolArray, FloatArray, IntArray
 
 _STEADYING = ("min", "max", "mean")
 
@@ -48,9 +48,7 @@ class Record:
         self._history = History(self._conditions.values(), counts)
         self.times_s: list[float] = []
         self._values: dict[str, list[FloatArray]] = {rule.name: [] for rule in rules}
-        self._fires: dict[str, list[np.ndarray[tuple[int], np.dtype[np.bool_]]]] = {
-            rule.name: [] for rule in rules
-        }
+        self._fires: dict[str, list[BoolArray]] = {rule.name: [] for rule in rules}
 
     def measurement(self, rule: str) -> str:
         """Whose series the rule's verdicts are of."""
@@ -64,12 +62,13 @@ class Record:
     def observe(
         self,
         time_s: float,
-        measurement: str,
-        columns: Columns,
-        rows: np.ndarray[tuple[int], np.dtype[np.int64]] | None = None,
+        columns: Mapping[str, Columns],
+        rows: Mapping[str, IntArray] | None = None,
     ) -> None:
-        """One report time of a measurement."""
-        self._history.observe(time_s, measurement, columns, rows)
+        """What was measured at an instant, as the evaluator takes it."""
+        for measurement, fields in columns.items():
+            chosen = None if rows is None else rows.get(measurement)
+            self._history.observe(time_s, measurement, fields, chosen)
 
     def take(self, time_s: float) -> None:
         """Verdicts now."""
@@ -84,7 +83,29 @@ class Record:
         return np.array(self._values[rule])
 
     def first_true_s(self, rule: str, series: int, from_s: float) -> float:
-        """The first instant from `from_s` on at which the condition held; nan for never."""
+        """The first instant from `from_s` on at which the condition held; nan for never.
+
+        Between two looks the value is taken to go straight: the instant is where it crosses the
+        threshold. Where it was unknown before, or a `when` is what changed, it is the look's.
+        """
         times_s = np.array(self.times_s)
         held = np.array(self._fires[rule])[:, series] & (times_s >= from_s)
-        return float(times_s[np.argmax(held)]) if held.any() else float("nan")
+        if not held.any():
+            return float("nan")
+        at = int(np.argmax(held))
+        if at == 0:
+            return float(times_s[0])
+        values = self.values(rule)[at - 1 : at + 1, series]
+        share = _crossing_frac(self._conditions[rule], float(values[0]), float(values[1]))
+        since_s = times_s[at - 1] + share * (times_s[at] - times_s[at - 1])
+        return float(max(since_s, from_s))
+
+
+def _crossing_frac(condition: Condition, before: float, after: float) -> float:
+    """Where between two looks a value crosses the threshold that it breaches at the second, 0-1."""
+    for threshold, sign in ((condition.above, 1.0), (condition.below, -1.0)):
+        if threshold is None or sign * (after - threshold.value) <= 0.0:
+            continue
+        if sign * (before - threshold.value) < 0.0:
+            return (threshold.value - before) / (after - before)
+    return 1.0

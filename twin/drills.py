@@ -105,8 +105,12 @@ class Score:
         return float(low), float(high)
 
 
-def firings_of(changes: Iterable[tuple[float, str, str, bool]]) -> tuple[Firing, ...]:
-    """Firings from (time, rule, key, fires from now on), in order of time."""
+FireChange = tuple[float, str, str, bool]
+"""Time [s], rule, key, and whether it fires from now on."""
+
+
+def firings_of(changes: Iterable[FireChange]) -> tuple[Firing, ...]:
+    """Firings from their changes, in order of time."""
     begun: dict[tuple[str, str], float] = {}
     done = []
     for time_s, rule, key, fires in changes:
@@ -133,7 +137,11 @@ def score(
     ]
     recoveries = [_recovery(one, key, firings) for one in plan.clearing for key in one.keys]
     pages = [one for one in firings if rules[one.rule].pages]
-    wanted = {(one.rule, key): one.onset_s for one in plan.expected for key in one.keys}
+    wanted: dict[tuple[str, str], float] = {}
+    for one in plan.expected:
+        for key in one.keys:
+            before_s = wanted.get((one.rule, key), math.inf)
+            wanted[one.rule, key] = min(before_s, one.onset_s)
     early = [one for one in pages if one.from_s < plan.quiet_s]
     near = [one for one in firings if any(named.covers(one) for named in plan.forbidden)]
     false = [

@@ -16,7 +16,7 @@ from twin.located_yaml import nearest
 SERVICES: Final = (("ingest", "1"), ("simulate", "1"))
 """Processes of a drill: service and instance."""
 
-Law = Literal["level", "backlog", "counter"]
+Law = Literal["level", "backlog", "counter", "stop"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Effect:
     service: str
     field: str
     law: Law
-    size: float  # value of a level; growth per second of the others
+    size: float  # value of a level; growth per second of the others; a stop's share
     drain_per_s: float = 0.0  # a backlog's decline afterwards
     after_s: float = 0.0  # begins so long after the onset
 
@@ -60,19 +60,22 @@ _ZERO: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "simulate": ("clock_lag_seconds", "queue_bytes", "inflight", "commands_refused_total"),
 }
+_EVERY_SERVICE: Final = ("event_loop_lag_seconds",)
+TICKS_PER_S: Final = 1.0  # of a live simulator: the step of most scenarios; assumption
 
+TELEMETRY_CUT: Final = "telemetry-cut"
 PIPELINE_FAULTS: Final[Mapping[str, tuple[Effect, ...]]] = {
     # The store does not answer: what waits grows old as fast as the clock and is spooled; after
-    # ten minutes the spool's quota is full and the oldest is thrown away.
+    # twenty minutes the spool's quota is full and the oldest is thrown away.
     "store-down": (
         Effect("ingest", "store_up", "level", 0.0),
         Effect("ingest", "watermark_lag_seconds", "backlog", 1.0, drain_per_s=10.0),
         Effect("ingest", "queue_bytes", "backlog", 20e3, drain_per_s=200e3),
         Effect("ingest", "inflight", "backlog", 1.0, drain_per_s=10.0),
-        Effect("ingest", "spool_bytes", "backlog", 200e3, drain_per_s=2e6),
+        Effect("ingest", "spool_bytes", "backlog", 1e6, drain_per_s=10e6),
         Effect("ingest", "store_errors_total_no_answer", "counter", 0.2),
         Effect("ingest", "retries_total", "counter", 0.2),
-        Effect("ingest", "dropped_total_spool_quota", "counter", 1.0, after_s=600.0),
+        Effect("ingest", "dropped_total_spool_quota", "counter", 1.0, after_s=1200.0),
     ),
     # It answers with errors: writes are tried again and the rows wait.
     "store-errors": (
@@ -80,7 +83,11 @@ PIPELINE_FAULTS: Final[Mapping[str, tuple[Effect, ...]]] = {
         Effect("ingest", "retries_total", "counter", 1.0),
         Effect("ingest", "watermark_lag_seconds", "backlog", 0.2, drain_per_s=10.0),
     ),
-    # One ingester is too few: the backlog grows by half of what comes.
+    # It refuses rows: wrong types, no right to write. They become dead letters, nothing waits.
+    "store-rejects": (
+        Effect("ingest", "store_errors_total_4xx", "counter", 0.1),
+        Effect("ingest", "store_errors_total_rejected", "counter", 0.1),
+    ),
     "ingest-slow": (
         Effect("ingest", "watermark_lag_seconds", "backlog", 0.5, drain_per_s=1.0),
         Effect("ingest", "queue_bytes", "backlog", 100e3, drain_per_s=200e3),
@@ -104,6 +111,11 @@ PIPELINE_FAULTS: Final[Mapping[str, tuple[Effect, ...]]] = {
     ),
     "sequence-gaps": (Effect("ingest", "seq_gap_total", "counter", 0.5),),
     "simulator-slow": (Effect("simulate", "clock_lag_seconds", "backlog", 0.5, drain_per_s=1.0),),
+    "simulator-stands": (Effect("simulate", "ticks_total", "stop", 1.0),),
+    # Nothing of the fleet arrives any more, while all processes run.
+    TELEMETRY_CUT: (Effect("simulate", "inflight", "backlog", 1.0, drain_per_s=10.0),),
+    # More work than the event loop can turn over: everything in the process is late.
+    "overload": (Effect("ingest", "event_loop_lag_seconds", "level", 2.0),),
 }
 """Faults of the pipeline by name."""
 
@@ -129,18 +141,30 @@ class PipelineFault:
         return self.onset_s + self.duration_s
 
 
+def is_cut(faults: Mapping[str, PipelineFault], elapsed_s: float) -> bool:
+    """Whether no report of the fleet, and no roll-up, arrives at an instant."""
+    return any(
+        one.kind == TELEMETRY_CUT and one.onset_s <= elapsed_s < one.end_s
+        for one in faults.values()
+    )
+
+
 def service_numbers(
     faults: Mapping[str, PipelineFault], elapsed_s: float
 ) -> dict[tuple[str, str], float]:
     """What each service counts at an instant, by (service, field)."""
     found = {(service, name): 0.0 for service, names in _ZERO.items() for name in names}
     found |= _HEALTHY
+    found |= {(service, name): 0.0 for service in _ZERO for name in _EVERY_SERVICE}
+    found["simulate", "ticks_total"] = TICKS_PER_S * elapsed_s
     for fault in faults.values():
         for effect in PIPELINE_FAULTS[fault.kind]:
             at = (effect.service, effect.field)
             if effect.law == "level":
                 if fault.onset_s <= elapsed_s < fault.end_s:
-                    found[at] = effect.size
+                    found[at] = effect.size * fault.severity
+            elif effect.law == "stop":
+                found[at] -= TICKS_PER_S * _lasted_s(fault, effect, elapsed_s)
             else:
                 found[at] += _grown(effect, fault, elapsed_s)
     return found
@@ -148,9 +172,12 @@ def service_numbers(
 
 def _grown(effect: Effect, fault: PipelineFault, elapsed_s: float) -> float:
     """Growth since the onset, whole numbers for counters; a backlog is worked off afterwards."""
-    begin_s = fault.onset_s + effect.after_s
-    lasted_s = min(elapsed_s, fault.end_s) - begin_s
-    grown = max(0.0, lasted_s) * effect.size * fault.severity
+    grown = _lasted_s(fault, effect, elapsed_s) * effect.size * fault.severity
     if effect.law == "counter":
         return float(math.floor(grown))
     return max(0.0, grown - effect.drain_per_s * max(0.0, elapsed_s - fault.end_s))
+
+
+def _lasted_s(fault: PipelineFault, effect: Effect, elapsed_s: float) -> float:
+    """For how long the effect has been there, until now or to its end."""
+    return max(0.0, min(elapsed_s, fault.end_s) - fault.onset_s - effect.after_s)

@@ -35,6 +35,8 @@ clear:
   - {rule: coolant_flow_lost, of: pump, within_s: 120}
 forbid:
   - {rule: ingest_behind, reason: the store is back within a minute}
+allow:
+  - {rule: safe_mode, targets: [dawn_02], reason: the operator commands it}
 """
 
 

@@ -7,7 +7,7 @@ from twin.drill_load import Drill, load_drill
 from twin.drill_plan import plan_of
 from twin.errors import ConfigurationError
 from twin.fleet_build import build_fleet
-from twin.pipeline_model import PIPELINE_FAULTS, PipelineFault, service_numbers
+from twin.pipeline_model import PIPELINE_FAULTS, TICKS_PER_S, PipelineFault, service_numbers
 
 GOOD = """
 name: trial
@@ -107,14 +107,19 @@ def test_an_action_that_heals_ends_an_injection() -> None:
 
 @pytest.mark.parametrize("kind", PIPELINE_FAULTS)
 def test_a_fault_of_the_pipeline_shows_while_it_lasts(kind: str) -> None:
-    fault = {"one": PipelineFault(kind, 100.0, 900.0)}
-    before, during = service_numbers(fault, 100.0), service_numbers(fault, 999.0)
-    assert before == service_numbers({}, 0.0) or kind in {"store-down", "broker-down"}
-    assert during != service_numbers({}, 999.0)
-    after, counters = (
+    fault = {"one": PipelineFault(kind, 100.0, 1500.0)}
+    assert service_numbers(fault, 99.0) == service_numbers({}, 99.0)
+    during, after, healthy = (
+        service_numbers(fault, 1599.0),
         service_numbers(fault, 1e6),
-        [(one.service, one.field) for one in PIPELINE_FAULTS[kind] if one.law == "counter"],
+        service_numbers({}, 1e6),
     )
-    for at, value in service_numbers({}, 0.0).items():
-        assert after[at] == (during[at] if at in counters else value) or at in counters
-    assert all(after[at] >= during[at] > 0.0 for at in counters)
+    for effect in PIPELINE_FAULTS[kind]:
+        at = (effect.service, effect.field)
+        assert during[at] != service_numbers({}, 1599.0)[at]
+        if effect.law in {"level", "backlog"}:
+            assert after[at] == healthy[at]
+        elif effect.law == "counter":
+            assert after[at] >= during[at] > 0.0
+        else:
+            assert healthy[at] - after[at] == 1500.0 * TICKS_PER_S
