@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -41,9 +41,9 @@ def only_instance(state_dir: Path, name: str) -> Iterator[None]:
                 f"{name} runs already with {state_dir} (process {path.read_text().strip()}); "
                 "stop it, or set TWIN_STATE_DIR"
             )
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+        with suppress(OSError):  # a full disk: the lock holds, only who holds it is not told
+            lock.truncate(0)
+            os.write(lock.fileno(), str(os.getpid()).encode())
         yield
 
 
