@@ -43,10 +43,10 @@ class Uncertain:
     def drawn(self, seed: int, number: int) -> float:
         """The factor of draw `number`; Philox (Salmon et al. 2011) keyed by what it is of."""
         words = hashlib.sha256(f"{seed} {number} {self.name}".encode()).digest()
-        random = Generator(Philox(key=int.from_bytes(words[:16], "little")))
+        numbers = Generator(Philox(key=int.from_bytes(words[:16], "little")))
         if self.law == "lognormal":
-            return float(np.exp(self.spread * random.standard_normal()))
-        return float(random.uniform(1.0 - self.spread, 1.0 + self.spread))
+            return float(np.exp(self.spread * numbers.standard_normal()))
+        return float(numbers.uniform(1.0 - self.spread, 1.0 + self.spread))
 
 
 UNCERTAIN: Final = (

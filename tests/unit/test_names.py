@@ -19,7 +19,7 @@ DIMENSIONLESS = re.compile(
     r"|julian_fraction|days|mcilwain|inverse_l|stress|life_used|weight|count|counts|depth|tick"
     r"|ticks|seq|values?|value|draw|slope|planes|per_plane|phasing|i|j|x|y|z|epoch|field_epoch"
     r"|motion|ecc|accelerators|owner|events|target|outcome|alive|lost|able|contact|group|graph"
-    r"|topology|cluster|shells|slot|shape|index|year|years|slots|turn|known|at|flux|floats|members|percent|low|high|now)($|_)"
+    r"|topology|cluster|shells|slot|shape|index|year|years|slots|turn|known|at|flux|floats|members|severities|percent|low|high|now)($|_)"
 )
 NUMBER = re.compile(r"(FloatArray|float)\b")
 
