@@ -83,11 +83,15 @@ def heat_model(
 
 
 def eclipse_season_day(rows: IntArray, environment: Environment) -> FloatArray:
-    """Time until the orbit enters the Earth's shadow again [day], (r,): 0 now, 32 = not within 32.
+    """Time until the orbit enters the Earth's shadow again [day], (r,): 0 in season, 32 = later.
+
+    A season lasts as long as no 32 days pass without a shadow: the planes of a shell at 53 deg
+    leave it for days at a time, which is no end of it and no news.
 
     An orbit has eclipses while |n . s| < R / a: n its normal, s the Sun, R the Earth's radius, a
     the distance. The normal turns with the nodes at -1.5 J2 sqrt(mu / a^3) (R / a)^2 cos i, the
-    Sun along the ecliptic at its mean rate; looked at every 2 days. nan beyond 100,000 km.
+    Sun along the ecliptic at its mean rate; looked at every 2 days, back
+    and ahead. nan beyond 100,000 km.
 
     Validity: near-circular orbits of the Earth; 2 days and, for the Sun's mean rate, 1 more.
     Source: Vallado 2013, Fundamentals of Astrodynamics, section 9.6 (nodes) and 5.3 (shadow).
@@ -105,7 +109,8 @@ def eclipse_season_day(rows: IntArray, environment: Environment) -> FloatArray:
     mean_rad_s = np.sqrt(EARTH_GM_M3_S2 / distance_m**3)
     node_rad_s = -1.5 * EARTH_J2 * mean_rad_s * limit**2 * normal[:, 2]
     found = np.full(free.size, SEASON_HORIZON_DAY)
-    for ahead_day in np.arange(SEASON_HORIZON_DAY, 0.0, -SEASON_STEP_DAY):
+    looks_day = np.arange(SEASON_STEP_DAY, SEASON_HORIZON_DAY + 0.5, SEASON_STEP_DAY)
+    for ahead_day in (*looks_day[::-1], *-looks_day):
         sun = _sun_later(environment.sun_unit, float(ahead_day))
         turn = node_rad_s * (ahead_day * SECONDS_PER_DAY)
         along, across = np.cos(turn), np.sin(turn)
@@ -114,7 +119,7 @@ def eclipse_season_day(rows: IntArray, environment: Environment) -> FloatArray:
             + (across * normal[:, 0] + along * normal[:, 1]) * sun[1]
             + normal[:, 2] * sun[2]
         )
-        found = np.where(np.abs(sine) < limit, ahead_day, found)
+        found = np.where(np.abs(sine) < limit, max(ahead_day, 0.0), found)
     day[free] = np.where(np.isnan(day[free]), np.nan, found)
     return day
 

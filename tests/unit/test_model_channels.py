@@ -12,7 +12,7 @@ from twin.environment import EnvironmentModel
 from twin.faults import plan_faults, planned
 from twin.model_channels import SEASON_HORIZON_DAY, eclipse_season_day
 from twin.offline import NumpyRun, fleet_part_rows
-from twin.scenario import FleetBuild, Scenario
+from twin.scenario import FleetBuild, Scenario, build_fleet, load_scenario
 from twin.sensors import Snapshot, bus_telemetry
 
 TICKS = 361
@@ -50,6 +50,23 @@ def test_season_is_now_where_every_orbit_has_a_shadow_and_nowhere_for_the_moon()
     assert eclipse_season_day(np.array([0]), environment)[0] == 0.0  # mid-inclination
     far = replace(environment, position_teme_m=environment.position_teme_m * 60.0)
     assert np.isnan(eclipse_season_day(np.array([0]), far)).all()
+
+
+def test_a_shell_that_leaves_the_shadow_for_days_stays_in_season() -> None:
+    """A shell at 53 deg has planes without a shadow; each had one within a month: 0, no news."""
+    text = (
+        "name: shell\nepoch: 2026-06-21T00:00:00Z\nseed: 1\nstep_s: 60\nfleet:\n"
+        "  - {id: shell, preset: starlink-v3-shell, report_interval_s: 60,"
+        " orbit: {walker_delta: {planes: 72, per_plane: 1, phasing: 1, altitude_km: 550, inclination_deg: 53}}}\n"
+    )
+    scenario = load_scenario("shell.yaml", lambda _: text)
+    assert scenario.epoch_unix_s is not None
+    build = build_fleet(scenario, scenario.epoch_unix_s, lambda _: "")
+    now = EnvironmentModel(build.satrecs, scenario.epoch_unix_s).at(0.0)
+    limit = 6378137.0 / np.linalg.norm(now.position_teme_m, axis=1)
+    lit = np.abs(np.sin(now.beta_rad)) > limit
+    assert 3 <= np.count_nonzero(lit) < 36
+    assert not eclipse_season_day(np.arange(72), now).any()
 
 
 def channels(seen: Snapshot, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> dict[str, float]:

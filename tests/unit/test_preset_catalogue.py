@@ -21,7 +21,7 @@ from twin.mean_elements import GeneratedRecords
 from twin.preset_files import preset_names, sources
 from twin.preset_library import accelerator_profiles, list_presets, load_preset
 from twin.scenario import build_fleet, load_scenario
-from twin.sizing import eclipse_battery_j, sustained_load_w
+from twin.sizing import CONVERTER_FRAC, eclipse_battery_j, sustained_load_w
 from twin.step import initial_state, step
 from twin.thermal import BUS_TO_RADIATOR_FRAC, equilibrium_temp_k
 
@@ -176,6 +176,28 @@ def test_val_ai1_sustains_101_kw_new_and_90_kw_aged() -> None:
     assert [one - values.bus_power_kw for one in loads_kw] == pytest.approx([101, 90], abs=0.5)
     battery_kwh = eclipse_battery_j(loads_kw[0] * 1000, 20.7 * 60, 0.8) / 3.6e6
     assert battery_kwh == pytest.approx(47, abs=0.5)
+
+
+def test_chargers_return_in_sunlight_what_every_shadow_takes() -> None:
+    """Where every orbit has a shadow: (bus + payload) t_e < what charger and array can return."""
+    checked = []
+    for name in list_presets():
+        rows = {row.key: row.value for row in load_preset(name).rows}
+        sunlit_frac = float(rows.get("reference.sunlit_frac") or 1.0)
+        values = load_preset(name).values
+        if sunlit_frac > 0.7 or values.battery_capacity_kwh == 0.0:
+            continue
+        eclipse_h = float(rows["reference.eclipse_max_min"]) / 60.0
+        sunlit_h = eclipse_h * sunlit_frac / (1.0 - sunlit_frac)
+        payload_kw = values.compute_average_kw
+        load_kw = values.bus_power_kw + payload_kw * values.eclipse_compute_pct / 100.0
+        charge_kw = min(
+            values.battery_charge_limit_c * values.battery_capacity_kwh,
+            values.array_power_kw * CONVERTER_FRAC - values.bus_power_kw - payload_kw,
+        )
+        assert load_kw * eclipse_h < charge_kw * sunlit_h, name
+        checked.append(name)
+    assert "starlink-v3-shell" in checked
 
 
 def test_val_five_gigawatts_need_7_90_km2() -> None:

@@ -162,8 +162,8 @@ RULES: Final = (
         summary="{plane}: first eclipse in about {value} days",
         unit="day",
         runbook=Runbook(
-            meaning="A forecast: within a month the plane's orbit, which has no eclipses now, will "
-            "enter the Earth's shadow. Dawn-dusk orbits below 1,390 km do so every year.",
+            meaning="A forecast: within a month the plane's orbit, for a month without eclipses, "
+            "will enter the Earth's shadow. Dawn-dusk orbits below 1,390 km do so every year.",
             impact="Up to 20 minutes of darkness an orbit for weeks: less payload power.",
             diagnosis=(
                 "How deep does it get? Smallest beta of the season, minutes of shadow.",

@@ -113,15 +113,16 @@ RULES: Final = (
                     above=Threshold(5.5, "the window is not just beginning (A)"),
                 ),
             ),
-            window_s=7200.0,
+            window_s=600.0,
         ),
-        for_s=0.0,
+        for_s=6600.0,
         keep_firing_s=300.0,
         dashboard=Dashboard("twin-network", "contact"),
-        summary="{fleet}: {value} satellites in contact at any time in two hours",
+        summary="{fleet}: {value} satellites in contact, for two hours",
         runbook=Runbook(
-            meaning="In two hours, longer than any gap between the passes of ten satellites, none "
-            "was in view of a station that answered.",
+            meaning="For two hours none was in view of a station that answered: longer than "
+            "any gap between passes. A train that flies together waits up to 85 minutes, a "
+            "shell 18.",
             impact="Backlog and recorders fill; commands wait.",
             diagnosis=(
                 "Weather at all sites at once is rare: software, network, or an attack.",

@@ -197,7 +197,7 @@ RULES: Final = (
         cause="coolant",
         condition=Condition(
             BUS_MEASUREMENT,
-            Reading("tcs_loop_drop_pct", "mean"),
+            Reading("tcs_loop_drop_pct", "max"),
             below=Threshold(85.0, "half way from the design's 100 to 70 of an open valve (A)"),
             when=(
                 Comparison(
@@ -209,12 +209,12 @@ RULES: Final = (
                 ),
                 FULL_SUN,
             ),
-            window_s=900.0,
+            window_s=600.0,
         ),
         for_s=300.0,
         keep_firing_s=600.0,
         dashboard=strip("tcs_loop_flow_pct"),
-        summary="{sat}: the loop drops {value} % of its design towards the radiator",
+        summary="{sat}: the loop drops {value} % of its design towards the radiator at most",
         unit="%",
         runbook=Runbook(
             meaning="At steady load and full flow the coolant leaves less temperature to the "
