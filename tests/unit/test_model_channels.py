@@ -57,7 +57,8 @@ def test_a_shell_that_leaves_the_shadow_for_days_stays_in_season() -> None:
     text = (
         "name: shell\nepoch: 2026-06-21T00:00:00Z\nseed: 1\nstep_s: 60\nfleet:\n"
         "  - {id: shell, preset: starlink-v3-shell, report_interval_s: 60,"
-        " orbit: {walker_delta: {planes: 72, per_plane: 1, phasing: 1, altitude_km: 550, inclination_deg: 53}}}\n"
+        " orbit: {walker_delta: {planes: 72, per_plane: 1, phasing: 1, altitude_km: 550,"
+        " inclination_deg: 53}}}\n"
     )
     scenario = load_scenario("shell.yaml", lambda _: text)
     assert scenario.epoch_unix_s is not None
