@@ -19,7 +19,7 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from services.campaign_case import code_version, run_case
+from services.campaign_case import CODE_VERSION, refuse_other_code, run_case
 from services.plotting import BROKEN, PLAIN, pyplot
 from twin.campaigns import Case
 from twin.errors import DependencyUnavailableError
@@ -44,7 +44,7 @@ class Results:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "results"
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._version = code_version()
+        self._version = CODE_VERSION
 
     def path(self, case: Case) -> Path:
         """Where a case's result is, or will be."""
@@ -56,7 +56,8 @@ class Results:
         return [case for path, case in wanted.items() if not path.exists()]
 
     def keep(self, case: Case, result: bytes) -> None:
-        """Write a result, whole or not at all."""
+        """Write a result, whole or not at all. Raises ChangedCodeError for one of other code."""
+        refuse_other_code(result, self._version)
         path = self.path(case)
         part = path.with_suffix(f".{os.getpid()}.part")
         with part.open("wb") as stream:
@@ -110,11 +111,10 @@ def run_on_dask(
             job = bar.add_task("cases", total=len(cases), completed=outcome.kept)
             for count, future in enumerate(as_completed(futures), 1):
                 case = futures[future]
-                if future.status == "finished":
+                try:
                     results.keep(case, future.result())
                     outcome.ran += 1
-                else:
-                    error = future.exception()
+                except Exception as error:  # noqa: BLE001 - one bad case must not stop the others
                     outcome.failed[results.path(case).stem] = f"{type(error).__name__}: {error}"
                 bar.update(job, advance=1)
                 on_done(count, client)
@@ -183,7 +183,7 @@ def summary_of(found: Sequence[dict[str, Any]], outcome: Outcome) -> dict[str, A
         "cases": outcome.cases,
         "results": len(found),
         "failed": dict(sorted(outcome.failed.items())),
-        "version": code_version(),
+        "version": CODE_VERSION,
         "by_severity": rows,
     }
 

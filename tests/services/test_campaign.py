@@ -5,6 +5,7 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import orjson
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.campaign_case import run_case
+from services.campaign_case import CODE_VERSION, ChangedCodeError, run_case
 from services.campaign_run import Results, plot_delays, run_on_dask, run_serial, summary_of
 from services.drill_files import open_drill
 from twin.campaigns import UNCERTAIN, CampaignError, Case, cases_of
@@ -34,7 +35,12 @@ inject:
 expect:
   - {rule: coolant_flow_lost, of: it, within_s: 40}
 """
-POISON = 0.77
+POISON, EDITED = 0.77, 0.66
+REASONS = (
+    "RuntimeError: poison",
+    f"ChangedCodeError: made by code edited, this campaign is of code {CODE_VERSION}: the code was "
+    "changed meanwhile or a worker has another installation; start again",
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +53,7 @@ def drill_path(tmp_path_factory: pytest.TempPathFactory) -> str:
 def cases(path: str) -> list[Case]:
     drill, _ = open_drill(path)
     return cases_of(
-        drill, seeds=2, severities=[0.1, 0.3, 0.5, 0.8, 1.0], targets=["sc_1", "sc_2"],
+        drill, seeds=2, severities=[0.1, 0.5, 1.0], targets=["sc_1", "sc_2"],
         draws=2, vary=["battery", "array-w"],
     )  # fmt: skip
 
@@ -57,9 +63,15 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def run_or_fail(case: Case) -> bytes:
-    """As the product runs it, but for one case that cannot be run."""
+    """As the product runs it, but for a case that cannot be run and one on a worker of new code."""
     if case.severity == POISON:
         raise RuntimeError("poison")
+    if case.severity == EDITED:
+        with (
+            patch("services.campaign_case.CODE_VERSION", "edited"),
+            patch("services.campaign_case.code_on_disk", lambda: "edited"),
+        ):
+            return run_case(case)
     return run_case(case)
 
 
@@ -69,11 +81,12 @@ def test_with_a_worker_killed_and_a_poison_case_the_results_are_those_of_a_seria
     drill_path: str, tmp_path: Path
 ) -> None:
     good = cases(drill_path)
-    assert len(good) == 40
-    wanted = [*good[:7], replace(good[0], severity=POISON), *good[7:]]
+    assert len(good) == 24
+    strange = [replace(good[0], severity=one) for one in (POISON, EDITED)]
+    wanted = [*good[:7], *strange, *good[7:]]
     serial, parallel = Results(tmp_path / "serial"), Results(tmp_path / "parallel")
     alone = run_serial(wanted, serial, run_or_fail)
-    assert alone.ran == 40
+    assert alone.ran == 24
     killed: list[int] = []
 
     def kill_one(count: int, client: Any) -> None:
@@ -84,21 +97,33 @@ def test_with_a_worker_killed_and_a_poison_case_the_results_are_those_of_a_seria
 
     first = run_on_dask(wanted, parallel, workers=2, work=run_or_fail, on_done=kill_one)
     assert len(killed) == 1
-    assert first.ran == 40
-    assert list(first.failed.values()) == ["RuntimeError: poison"]
-    assert first.failed == alone.failed
+    assert first.ran == 24
+    by_key = {parallel.path(one).stem: why for one, why in zip(strange, REASONS, strict=True)}
+    assert first.failed == alone.failed == by_key
+    assert parallel.missing(wanted) == strange  # not done: the next start runs them
     assert files(tmp_path / "serial") == files(tmp_path / "parallel")
     for name in sorted(files(tmp_path / "parallel"))[:3]:
         (tmp_path / "parallel" / "results" / name).unlink()
     again = run_serial(good, parallel)  # whichever way: only what is missing
-    assert (again.ran, again.kept) == (3, 37)
+    assert (again.ran, again.kept) == (3, 21)
     assert files(tmp_path / "serial") == files(tmp_path / "parallel")
     found = parallel.found(good)
     rows = summary_of(found, first)["by_severity"]
-    assert [row["runs"] for row in rows] == [8] * 5
+    assert [row["runs"] for row in rows] == [8] * 3
     assert rows[-1]["seen"] == 8
     plot_delays(found, tmp_path / "delays.png", "A pump stops")
     assert (tmp_path / "delays.png").stat().st_size > 5_000
+
+
+def test_a_process_that_read_files_of_two_versions_makes_no_result(
+    drill_path: str,
+) -> None:
+    case = replace(cases(drill_path)[0], drill=drill_path, digest="not yet opened")
+    with (
+        patch("services.campaign_case.code_on_disk", lambda: "edited"),
+        pytest.raises(ChangedCodeError, match=f"changed from {CODE_VERSION} to edited; start"),
+    ):
+        run_case(case)
 
 
 def test_a_case_is_named_by_what_it_is_and_by_the_code(drill_path: str) -> None:
