@@ -29,6 +29,9 @@ def drill_run(
     live: Annotated[
         bool, typer.Option("--live", help="On the running stack: commands, real alerts, marks.")
     ] = False,
+    grafana: Annotated[
+        bool, typer.Option("--grafana", help="With --live: alerts from Grafana, not twin watch.")
+    ] = False,
 ) -> None:
     """Break something in the physics, watch the alert rules, give marks. No servers.
 
@@ -38,16 +41,22 @@ def drill_run(
     rules must fire on whom and by when, which may not, and how soon they resolve. Delays count
     from the instant at which a rule's condition is physically true. Ends with 1 when a drill
     fails; the same files and seed give the same bytes.
+
+    With `--live --grafana` the alerts are Grafana's: its webhooks (POST to TWIN_DRILL_LISTEN, path
+    /drill) and the states of its rules at TWIN_GRAFANA_URL, every 2 s. Grafana judges the present:
+    fly at rate 1 and give simulator and drill one TWIN_EPOCH, the instant of the start.
     """
     from services.drill_files import list_drills
     from services.drill_set import Wanted, run_one, run_set
 
     if every == bool(names):
         raise typer.BadParameter("give the name of a drill, several, or --all")
+    if grafana and not live:
+        raise typer.BadParameter("--grafana goes with --live")
     if live:
         if len(names or ()) != 1:
             raise typer.BadParameter("--live runs one drill at a time")
-        _run_live((names or [""])[0], Wanted(html, json, junit))
+        _run_live((names or [""])[0], Wanted(html, json, junit), by_grafana=grafana)
         return
     wanted = Wanted(html, json, junit)
     chosen = list_drills() if every else list(names or ())
@@ -56,13 +65,13 @@ def drill_run(
         raise typer.Exit(1)
 
 
-def _run_live(name: str, wanted: "Wanted") -> None:
+def _run_live(name: str, wanted: "Wanted", *, by_grafana: bool) -> None:
     from services.drill_live import run_live_drill
     from services.process import log_to_stderr, run
     from services.settings import load_settings
 
     log_to_stderr(logging.WARNING)
-    passed = run(run_live_drill(load_settings(), name, wanted))
+    passed = run(run_live_drill(load_settings(), name, wanted, by_grafana=by_grafana))
     if passed is None:
         raise typer.Exit(130)
     if not passed:

@@ -51,6 +51,40 @@ counters of the services as they would be (`twin/pipeline_model.py`); `make chao
   a thousand alerts is seen to be a few messages.
 - **Points**: 100 x share seen in time x right pages over all pages x share resolved in time.
 
+## On a running stack
+
+    twin drill scenario pump-failure --out pump.yaml
+    twin up --scenario pump.yaml --rate 10             # any rate; own servers as usual
+    twin drill run pump-failure --live
+
+Faults go as commands of the drill operator, alerts come from `twin watch`, the same drill off
+line is run beside it. Ctrl-C or a failure heals what was broken.
+
+With `--grafana` the alerts are Grafana's, after `twin provision apply`. Grafana judges the
+present, so simulator and drill get one epoch, the instant of the start, and rate 1:
+
+    export TWIN_EPOCH=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+    twin up --scenario pump.yaml --rate 1
+    twin drill run pump-failure --live --grafana       # TWIN_GRAFANA_URL, TWIN_GRAFANA_TOKEN_FILE
+
+- **States** of all our rules are asked for every 2 s (`/api/prometheus/grafana/api/v1/rules`);
+  they say which alerts fire since when, and up to when Grafana has looked.
+- **Webhooks**, if a contact point sends them: `POST http://127.0.0.1:8087/drill`
+  (`TWIN_DRILL_LISTEN`). Beyond loopback, and wherever `TWIN_DRILL_TOKEN_FILE` is set, they must
+  bear the token (`Authorization: Bearer`, to be set in the contact point). They give the instants
+  of the end.
+- An alert is known by our label `rule`, the labels of its series and its start: told twice, or by
+  both ways, it counts once. A rule whose query fails is named at the end.
+
+Tried on a stand-in for Grafana's API as 9.4 and 13 have it, not on a real one.
+
+## A campaign
+
+`twin drill campaign pump-failure --out pump --severities 0.1,0.3,1 --seeds 20` runs one drill
+many times on Dask workers. A result carries the hash of the code of the worker that made it;
+where the code was edited during the campaign, the results of workers that started later are
+refused and reported, and the next start runs those cases.
+
 ## The set
 
 """

@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import yaml
 from rich.console import Console
 
+from services.arguments import parse_epoch
 from services.drill_files import find_drill, open_drill
+from services.drill_grafana import GrafanaWatch
 from services.drill_live_run import LiveDrill
 from services.drill_notes import Notes, store_of
 from services.drill_page import drill_section
@@ -18,11 +21,13 @@ from services.drill_set import Report, Wanted, write_reports
 from services.drill_tables import as_data, cases_of, print_marks
 from services.grafana_settings import GrafanaSettings, load_grafana_settings
 from services.local_run import with_local_login
+from services.scenario_files import read_text
 from services.settings import Settings
 from twin.alert_rule import INTERVAL_S, Rule
 from twin.alerts import RULES
 from twin.drill_load import Drill
-from twin.fleet_build import FleetBuild
+from twin.errors import ConfigurationError, Problem
+from twin.fleet_build import FleetBuild, build_fleet
 
 
 class LiveMarks(NamedTuple):
@@ -55,16 +60,18 @@ async def run_live(
     *,
     rules: Sequence[Rule] = RULES,
     grafana: GrafanaSettings | None = None,
+    heard: GrafanaWatch | None = None,
     said: Callable[[str], None] = lambda _line: None,
 ) -> LiveMarks:
     """Run a drill against the stack of the settings and score it, and the same off line.
 
+    Annotations go to `grafana`; alerts are heard from `heard`, from the watcher where it is None.
     Ctrl-C or a failure heals what was broken. Raises DrillAbortedError and ConfigurationError.
     """
     epoch_s = drill.scenario.epoch_unix_s
     assert epoch_s is not None
     notes = Notes(build.fleet.name, drill.name, epoch_s)
-    live = LiveDrill(settings, drill, build, rules, notes, said)
+    live = LiveDrill(settings, drill, build, rules, notes, said, heard)
     async with AsyncExitStack() as stack:
         store = store_of(settings)
         if store is not None:
@@ -83,19 +90,45 @@ async def run_live(
     return result
 
 
-async def run_live_drill(settings: Settings, name: str, wanted: Wanted) -> bool:
-    """One drill, its marks printed and its reports written; whether it passed."""
+def open_at(settings: Settings, name: str) -> tuple[Drill, FleetBuild]:
+    """A drill and its fleet at the epoch of the settings, if they give one; else at its own.
+
+    Raises ConfigurationError.
+    """
     drill, build = open_drill(name)
+    if settings.epoch is None:
+        return drill, build
+    try:
+        epoch_unix_s = parse_epoch(settings.epoch)
+    except ValueError as error:
+        raise ConfigurationError([Problem("environment", None, "TWIN_EPOCH", str(error))]) from None
+    if epoch_unix_s is None:
+        message = "`now` is another instant for every process; a drill needs the simulator's own"
+        raise ConfigurationError([Problem("environment", None, "TWIN_EPOCH", message)])
+    scenario = replace(drill.scenario, epoch_unix_s=epoch_unix_s)
+    return replace(drill, scenario=scenario), build_fleet(scenario, epoch_unix_s, read_text)
+
+
+async def run_live_drill(
+    settings: Settings, name: str, wanted: Wanted, *, by_grafana: bool = False
+) -> bool:
+    """One drill, its marks printed and its reports written; whether it passed."""
+    drill, build = open_at(settings, name)
     console = Console(stderr=True)
     grafana = load_grafana_settings()
+    needed = sorted({row.rule for row in drill.keys.expect})
+    heard = GrafanaWatch(grafana, needed) if by_grafana else None
     both = await run_live(
         with_local_login(settings, "drill"),
         drill,
         build,
-        grafana=grafana if "grafana_url" in grafana.model_fields_set else None,
+        grafana=grafana if by_grafana or "grafana_url" in grafana.model_fields_set else None,
+        heard=heard,
         said=lambda line: console.print(line, highlight=False),
     )
     result = both.live
+    for rule, reason in () if heard is None else heard.told.ill.items():
+        console.print(f"Grafana: the query of {rule} failed: {reason}", markup=False)
     print_marks(result, Console())
     for line in both.disagreements() or ["Off line gives the same, to one evaluation."]:
         console.print(line, highlight=False)

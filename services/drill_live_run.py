@@ -8,6 +8,7 @@ same trace as off line; the instants of physical truth come from the twin run be
 import asyncio
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,9 @@ from typing import Any, TypeVar
 
 import orjson
 
+from services.drill_clock import SimulatedClock
 from services.drill_commands_live import Order, orders_of, shifted
+from services.drill_grafana import GrafanaWatch, Told
 from services.drill_notes import Notes
 from services.drill_run import DrillRun, Trace
 from services.drill_watched import Changes
@@ -37,6 +40,7 @@ STALLED_S = 120.0
 HEAL_S = 20.0
 LEAD_WALL_S = 1.5
 LOOK_S = 0.1
+BEHIND_LIMIT_S = 20.0
 ATTEMPTS = 5
 ONE_AT_A_TIME = threading.Lock()  # runs off line beside connections that must be kept
 
@@ -52,34 +56,6 @@ class DrillLateError(TwinError):
 
 
 @dataclass
-class SimulatedClock:
-    """Where a simulator is, from what it says of itself."""
-
-    wall_s: Callable[[], float]
-    epoch_ns: int
-    rate: float = 1.0
-    _time_ns: int = 0
-    _heard_s: float = 0.0
-
-    def hear(self, state: dict[str, Any]) -> None:
-        """A retained state of the service."""
-        if isinstance(time_ns := state.get("time_ns"), int) and time_ns > self._time_ns:
-            self._time_ns, self._heard_s = time_ns, self.wall_s()
-            self.rate = float(state.get("rate") or 1.0)
-
-    @property
-    def is_known(self) -> bool:
-        """Whether it has spoken."""
-        return self._time_ns > 0
-
-    @property
-    def elapsed_s(self) -> float:
-        """Simulated seconds since the epoch."""
-        since_s = (self.wall_s() - self._heard_s) * self.rate
-        return (self._time_ns - self.epoch_ns) / NS_PER_S + since_s
-
-
-@dataclass
 class LiveDrill:
     """A drill on a running fleet, from its first look to the last heal."""
 
@@ -89,6 +65,9 @@ class LiveDrill:
     rules: Sequence[Rule]
     notes: Notes
     said: Callable[[str], None] = lambda _line: None
+    grafana: GrafanaWatch | None = None
+    """Who tells of the alerts; the watcher where it is None."""
+    wall_unix_s: Callable[[], float] = time.time
     changes: Changes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -99,6 +78,10 @@ class LiveDrill:
         self.fleet = self.build.fleet
         self.topics = Topics(self.fleet.name)
         self.changes = Changes(self.rules, scenario.epoch_unix_s, self.notes.change)
+        if self.grafana is not None:
+            tags = {rule.name: rule.tags for rule in self.rules}
+            epoch_unix_s = scenario.epoch_unix_s
+            self.grafana.told = Told(self.changes, tags, self.fleet.name, epoch_unix_s)
         self._answers: dict[tuple[str, str], asyncio.Future[dict[str, Any]]] = {}
         self._sent: list[Order] = []
         self._watch_is_online = False
@@ -112,7 +95,10 @@ class LiveDrill:
         loop = asyncio.get_running_loop()
         self.clock = SimulatedClock(loop.time, self.epoch_ns)
         try:
-            drill = await self._at_the_broker(self._played)
+            playing = self._at_the_broker(self._played)
+            if self.grafana is not None:
+                playing = self.grafana.beside(playing)
+            drill = await playing
         except LostConnectionError as error:
             raise DrillAbortedError(f"broker {self.settings.mqtt_url}: {error}") from None
         finally:
@@ -149,7 +135,10 @@ class LiveDrill:
         await self._until(
             lambda: self.clock.is_known, FOUND_S, f"no simulator of {self.fleet.name}"
         )
-        await self._until(lambda: self._watch_is_online, FOUND_S, "no watcher (`twin watch`)")
+        if self.grafana is None:
+            await self._until(lambda: self._watch_is_online, FOUND_S, "no watcher (`twin watch`)")
+        else:
+            await self._until_grafana_looks(self.grafana)
         for attempt in range(1, ATTEMPTS + 1):
             lead_s = self._lead_s() * attempt
             drill = self._placed(lead_s)
@@ -160,6 +149,18 @@ class LiveDrill:
             else:
                 return drill
         raise DrillAbortedError(f"the simulator was ahead of its commands {ATTEMPTS} times")
+
+    async def _until_grafana_looks(self, grafana: GrafanaWatch) -> None:
+        """Grafana judges the present, so the fleet must be flown in it."""
+        behind_s = self.wall_unix_s() - self.epoch_ns / NS_PER_S - self.clock.elapsed_s
+        if abs(behind_s) > BEHIND_LIMIT_S or self.clock.rate != grafana.rate:
+            raise DrillAbortedError(
+                f"{self.fleet.name} is flown {behind_s:g} s behind the clock at rate "
+                f"{self.clock.rate:g}; Grafana judges the present (at most {BEHIND_LIMIT_S:g} s, "
+                "rate 1): give simulator and drill one TWIN_EPOCH, the instant of the start"
+            )
+        grafana.told.behind_s = behind_s
+        await self._until(lambda: grafana.has_looked, FOUND_S, "no states of rules from Grafana")
 
     def _placed(self, lead_s: float) -> Drill:
         """The drill at the simulator's time: as written if that has not begun, else from now."""
@@ -224,12 +225,18 @@ class LiveDrill:
                 ):
                     self.clock.hear(told)
                 self._watch_is_online |= address.leaf == "watch" and told.get("state") == "online"
-            elif address.lane == "alerts":
-                self.changes.snapshot(told)
-            elif told.get("kind") == "alert":
-                self.changes.event(told)
+            elif address.lane == "alerts" or told.get("kind") == "alert":
+                self._hear_watcher(address.lane, told)
             else:
                 self._hear_answer(told)
+
+    def _hear_watcher(self, lane: str, told: dict[str, Any]) -> None:
+        if self.grafana is not None:
+            return
+        if lane == "alerts":
+            self.changes.snapshot(told)
+        else:
+            self.changes.event(told)
 
     def _hear_answer(self, told: dict[str, Any]) -> None:
         answer = self._answers.get((str(told.get("id")), str(told.get("target"))))

@@ -1,4 +1,4 @@
-"""What the watcher said during a drill, as the transitions that a run off line gives."""
+"""What the watcher or Grafana said during a drill, as the transitions that a run off line gives."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -33,14 +33,14 @@ class Changes:
         for target in told["targets"]:
             labels = {str(k): str(v) for k, v in target.items() if k != "value"}
             value = target.get("value")
-            self._take(
+            self.take(
                 time_s, told["rule"], labels, told["before"], told["state"], told["reason"], value
             )
 
     def snapshot(self, told: Mapping[str, Any]) -> None:
         """A retained state: what changed before this drill looked, and up to when all is judged."""
         for row in told.get("history", ()):
-            self._take(
+            self.take(
                 row["t_s"] - self._epoch_s,
                 row["rule"],
                 row["labels"],
@@ -51,7 +51,7 @@ class Changes:
             )
         self.judged_s = max(self.judged_s, told["t_ns"] / NS_PER_S - self._epoch_s)
 
-    def _take(
+    def take(
         self,
         time_s: float,
         rule: str,
@@ -61,6 +61,7 @@ class Changes:
         reason: str,
         value: float | None,
     ) -> None:
+        """One change of one series, `time_s` after the epoch."""
         if rule not in self._rules or after not in STATES:
             self.unknown += 1
             return

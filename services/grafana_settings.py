@@ -44,6 +44,14 @@ class GrafanaSettings(BaseSettings):
     alert_runbook_url: str | None = Field(
         None, description="address of a folder that serves dashboards/runbooks"
     )
+    drill_listen: str = Field(
+        "127.0.0.1:8087",
+        description="host:port for Grafana's webhooks during `twin drill run --live --grafana`",
+    )
+    drill_token: SecretStr | None = Field(
+        None, description="what those webhooks bear; needed beyond loopback"
+    )
+    drill_token_file: Path | None = Field(None, description="file with it")
     alert_page_emails: str = Field("", description="addresses for pages, with ; between")
 
     @field_validator(*URLS, *ADDRESSES, *OTHERS)
@@ -60,7 +68,7 @@ class GrafanaSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _read_secrets(self) -> Self:
-        for name in ("grafana_password", "grafana_token"):
+        for name in ("grafana_password", "grafana_token", "drill_token"):
             path = getattr(self, f"{name}_file")
             if path is not None:
                 object.__setattr__(self, name, SecretStr(read_secret(name, path)))

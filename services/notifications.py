@@ -17,7 +17,7 @@ import orjson
 from aiohttp import web
 
 from services.health import Health
-from services.http_site import Site, welcome
+from services.http_site import Site, asks_for, welcome
 
 LOG = logging.getLogger(__name__)
 
@@ -45,7 +45,11 @@ class Inbox:
     """What came, the newest first out; alerts by fingerprint, start and status."""
 
     def __init__(
-        self, *, keep_alerts: bool = False, now_s: Callable[[], float] = time.time
+        self,
+        *,
+        keep_alerts: bool = False,
+        now_s: Callable[[], float] = time.time,
+        on_alert: Callable[[dict[str, Any]], None] = lambda _alert: None,
     ) -> None:
         self.messages: deque[Notification] = deque(maxlen=KEPT)
         self.alerts: list[dict[str, Any]] = []
@@ -53,11 +57,14 @@ class Inbox:
         self._seen: OrderedDict[tuple[str, ...], None] = OrderedDict()
         self._keep_alerts = keep_alerts
         self._now_s = now_s
+        self._on_alert = on_alert
 
     def take(self, receiver: str, body: dict[str, Any]) -> Notification:
         """One webhook. Raises ValueError, TypeError or KeyError for one of another shape."""
         rows = body["alerts"]
         new = [row for row in rows if self._is_new(receiver, row)]
+        for row in new:
+            self._on_alert(row)
         found = Notification(
             received_unix_s=self._now_s(),
             receiver=receiver,
@@ -84,8 +91,11 @@ class Inbox:
         return is_new
 
 
-def notifications_app(inbox: Inbox) -> web.Application:
-    """POST /<receiver> takes a webhook, GET /notifications shows what came."""
+def notifications_app(inbox: Inbox, token: str = "") -> web.Application:
+    """POST /<receiver> takes a webhook, GET /notifications shows what came.
+
+    With a token, only for who sends it: `Authorization: Bearer TOKEN`.
+    """
 
     async def post(request: web.Request) -> web.Response:
         try:
@@ -99,7 +109,7 @@ def notifications_app(inbox: Inbox) -> web.Application:
         rows = [asdict(one) for one in reversed(inbox.messages)]
         return web.json_response(rows)
 
-    app = web.Application(middlewares=[welcome], client_max_size=BODY_BYTES)
+    app = web.Application(middlewares=[welcome, asks_for(token)], client_max_size=BODY_BYTES)
     app.router.add_get("/notifications", show)
     app.router.add_post("/{receiver:[a-z]{1,32}}", post)
     Health(lambda: {"listening": True}).add_to(app)

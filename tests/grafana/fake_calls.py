@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from fake_alerts import rule_state
 from fake_state import V9, V13, Json, RefusedError, State
 
 Reply = tuple[int, Any]
@@ -244,9 +245,7 @@ class Calls:
     def rule_states(self, **_: Any) -> Reply:
         groups: dict[str, list[Json]] = {}
         for row in self.state.rules.values():
-            state = {"name": row["title"], "health": "ok", "state": "inactive",
-                     "lastEvaluation": "2026-11-22T00:00:10Z", "labels": row["labels"]}  # fmt: skip
-            groups.setdefault(row["ruleGroup"], []).append(state)
+            groups.setdefault(row["ruleGroup"], []).append(rule_state(self.state, row))
         rows = [{"name": name, "file": "Twin alerts", "rules": rules}
                 for name, rules in groups.items()]  # fmt: skip
         return 200, {"status": "success", "data": {"groups": rows}}

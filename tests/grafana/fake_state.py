@@ -73,6 +73,11 @@ class State:
     accounts: dict[int, Json] = field(default_factory=dict)
     annotations: list[Json] = field(default_factory=list)
     tree: Json = field(default_factory=dict)
+    alerts: dict[str, list[Json]] = field(default_factory=dict)
+    """Instances by the rule's uid: labels of the series, state, activeAt."""
+    errors: dict[str, str] = field(default_factory=dict)
+    """Why the query of a rule fails, by its uid."""
+    evaluated: str = "2026-11-22T00:00:10Z"
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     def __post_init__(self) -> None:
