@@ -41,11 +41,11 @@ given:
   fleet:
     - {{id: sc, preset: starcloud-2, report_interval_s: 10}}
 quiet_s: 150
-run_s: 400
+run_s: 260
 inject:
-  - {{id: it, fault: {fault}, at_s: 150, duration_s: 180, satellites: [sc_1]{more}}}
+  - {{id: it, fault: {fault}, at_s: 150, duration_s: 80, satellites: [sc_1]{more}}}
 expect:
-  - {{rule: {rule}, of: it, within_s: 200}}
+  - {{rule: {rule}, of: it, within_s: 100}}
 allow:
 """
 GROUPS = {  # thermal, attitude, power, data, operations
@@ -179,7 +179,7 @@ def test_orders_name_who_is_hit_and_a_later_drill_is_the_same_later(tmp_path: Pa
     (order,) = orders_of(drill, build.fleet, RULES)
     assert (order.target, order.at_s, order.command["severity"]) == ("sc_1", 150.0, 0.5)
     (later,) = orders_of(shifted(drill, 600.0), build.fleet, RULES)
-    assert (later.at_s, later.command["at_s"], later.end_s) == (750.0, 750.0, 930.0)
+    assert (later.at_s, later.command["at_s"], later.end_s) == (750.0, 750.0, 830.0)
     import numpy as np
 
     assert targets_of(build.fleet, np.arange(2)) == ["all"]
