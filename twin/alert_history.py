@@ -121,11 +121,12 @@ class Ring:
         part = self._parts["first"]
         found = np.full(part.shape[1], np.nan)
         for view in self._views(time_s, "first"):
-            for bucket in view:
-                unknown = np.isnan(found)
-                if not unknown.any():
-                    return found
-                found = np.where(unknown, bucket, found)
+            found = np.where(np.isnan(found), view[0], found)  # mostly all of it
+            unknown = np.flatnonzero(np.isnan(found))
+            if unknown.size == 0:
+                return found
+            oldest = (~np.isnan(view[:, unknown])).argmax(axis=0)
+            found[unknown] = view[oldest, unknown]
         return found
 
     def _merged(self, time_s: float, name: str, merge: np.ufunc) -> FloatArray:

@@ -23,6 +23,7 @@ SEASON_STEP_DAY: Final = 2.0  # the Sun moves 2 deg, a season lasts weeks; by de
 LEAST_DROP_K: Final = 1.0  # a smaller drop is lost in what heating and cooling make; assumption
 _FARTHEST_M: Final = 1.0e8  # beyond it, it is no satellite of the Earth; by definition
 _OBLIQUITY_RAD: Final = 0.4090928  # IAU 1976 at J2000, 23.4393 deg; public
+_AT_ONCE: Final = 4096  # satellites looked at together; bounds the memory
 _SUN_RAD_DAY: Final = 2.0 * np.pi / 365.2422  # mean motion; public
 
 
@@ -108,30 +109,35 @@ def eclipse_season_day(rows: IntArray, environment: Environment) -> FloatArray:
     normal, limit, distance_m = normal[free], limit[free], distance_m[free]
     mean_rad_s = np.sqrt(EARTH_GM_M3_S2 / distance_m**3)
     node_rad_s = -1.5 * EARTH_J2 * mean_rad_s * limit**2 * normal[:, 2]
-    found = np.full(free.size, SEASON_HORIZON_DAY)
-    looks_day = np.arange(SEASON_STEP_DAY, SEASON_HORIZON_DAY + 0.5, SEASON_STEP_DAY)
-    for ahead_day in (*looks_day[::-1], *-looks_day):
-        sun = _sun_later(environment.sun_unit, float(ahead_day))
-        turn = node_rad_s * (ahead_day * SECONDS_PER_DAY)
-        along, across = np.cos(turn), np.sin(turn)
-        sine = (
-            (along * normal[:, 0] - across * normal[:, 1]) * sun[0]
-            + (across * normal[:, 0] + along * normal[:, 1]) * sun[1]
-            + normal[:, 2] * sun[2]
-        )
-        found = np.where(np.abs(sine) < limit, max(ahead_day, 0.0), found)
-    day[free] = np.where(np.isnan(day[free]), np.nan, found)
+    found = [
+        _season_day(normal[part], limit[part], node_rad_s[part], environment.sun_unit)
+        for part in (slice(first, first + _AT_ONCE) for first in range(0, free.size, _AT_ONCE))
+    ]
+    day[free] = np.where(np.isnan(day[free]), np.nan, np.concatenate(found))
     return day
 
 
-def _sun_later(sun_unit: FloatArray, ahead_day: float) -> FloatArray:
+def _season_day(
+    normal: FloatArray, limit: FloatArray, node_rad_s: FloatArray, sun_unit: FloatArray
+) -> FloatArray:
+    # Every look back (0 where it finds a shadow) and ahead at once, (looks, r).
+    ahead_day = np.arange(SEASON_STEP_DAY, SEASON_HORIZON_DAY + 0.5, SEASON_STEP_DAY)
+    looks_day = np.concatenate([-ahead_day, ahead_day])[:, None]
+    sun_x, sun_y, sun_z = _sun_later(sun_unit, looks_day)
+    turn = node_rad_s * (looks_day * SECONDS_PER_DAY)
+    along, across = np.cos(turn), np.sin(turn)
+    sine = (
+        (along * normal[:, 0] - across * normal[:, 1]) * sun_x
+        + (across * normal[:, 0] + along * normal[:, 1]) * sun_y
+        + normal[:, 2] * sun_z
+    )
+    seen_day = np.where(np.abs(sine) < limit, np.maximum(looks_day, 0.0), SEASON_HORIZON_DAY)
+    return np.asarray(seen_day.min(axis=0))
+
+
+def _sun_later(sun_unit: FloatArray, ahead_day: FloatArray) -> tuple[FloatArray, ...]:
     # Along the ecliptic from where it is.
     longitude = np.arctan2(sun_unit[1], np.cos(_OBLIQUITY_RAD) * sun_unit[0])
-    longitude += _SUN_RAD_DAY * ahead_day
-    return np.array(
-        [
-            np.cos(longitude),
-            np.cos(_OBLIQUITY_RAD) * np.sin(longitude),
-            np.sin(_OBLIQUITY_RAD) * np.sin(longitude),
-        ]
-    )
+    longitude = longitude + _SUN_RAD_DAY * ahead_day
+    sine = np.sin(longitude)
+    return np.cos(longitude), np.cos(_OBLIQUITY_RAD) * sine, np.sin(_OBLIQUITY_RAD) * sine
