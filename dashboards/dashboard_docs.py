@@ -16,7 +16,8 @@ of its answer and its most series, never more than {limit}; `tests/dashboards/te
 every one of a real InfluxDB with both forms of Grafana's macros and holds it to that,
 `tests/services/test_shapes.py` compares the embedded store's answer. `make queries` measures all
 of them with 10,281 satellites (`docs/dashboard-queries.md`); `make grafana-types` holds the files
-against Grafana's own types and functions; `python -m dashboards.lint` is their linter, `python -m dashboards` lists their queries.
+against Grafana's own types and functions; `python -m dashboards.lint` is their linter,
+`python -m dashboards` lists their queries.
 
 The way down keeps time and choice: fleet wall, then a plane's or a subsystem's dashboard, then a
 satellite, then its strips in each subsystem. Panels that show what is so now look at the newest
