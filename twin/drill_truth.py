@@ -2,10 +2,12 @@
 
 A window that only steadies a reading (least, largest, mean) is taken as the newest value: the
 instant is that of the physics, not of the rule. Windows that are the quantity itself (growth,
-spread, how many) stay. Perfect readings are looked at every step of the drill.
+spread, how many) stay, and so do those of a field that is held against its own newest or oldest
+value: a largest part that shrinks is a drop only beside what it was. Perfect readings are looked
+at every step of the drill.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,18 +23,35 @@ _STEADYING = ("min", "max", "mean")
 
 def instant_condition(condition: Condition) -> Condition:
     """The condition on newest values where its windows only steady them."""
+    values = (condition.value, *(one.value for one in condition.when))
+    readings = [reading for value in values for reading in _readings(value)]
+    compared = frozenset(one.field for one in readings if one.reducer in ("last", "first"))
     return replace(
         condition,
-        value=_instant(condition.value),
-        when=tuple(Comparison(_instant(one.value), one.above, one.below) for one in condition.when),
+        value=_instant(condition.value, compared),
+        when=tuple(
+            Comparison(_instant(one.value, compared), one.above, one.below)
+            for one in condition.when
+        ),
     )
 
 
-def _instant(expression: Expression) -> Expression:
-    if isinstance(expression, Reading) and expression.reducer in _STEADYING:
-        return Reading(expression.field, "last")
+def _readings(expression: Expression) -> Iterator[Reading]:
+    if isinstance(expression, Reading):
+        yield expression
+    elif isinstance(expression, Operation):
+        yield from _readings(expression.left)
+        yield from _readings(expression.right)
+
+
+def _instant(expression: Expression, compared: frozenset[str]) -> Expression:
+    """compared: fields whose windows are held against one of their values, and stay."""
+    if isinstance(expression, Reading):
+        steadies = expression.reducer in _STEADYING and expression.field not in compared
+        return Reading(expression.field, "last") if steadies else expression
     if isinstance(expression, Operation):
-        return Operation(expression.sign, _instant(expression.left), _instant(expression.right))
+        left, right = _instant(expression.left, compared), _instant(expression.right, compared)
+        return Operation(expression.sign, left, right)
     return expression
 
 

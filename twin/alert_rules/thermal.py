@@ -66,7 +66,7 @@ RULES: Final = (
             "alone may be wrong (see coolant_sensors_disagree) and does not page.",
             impact="At an empty accumulator the pumps stop. Nothing refills in orbit.",
             diagnosis=(
-                "How fast? Minutes: a puncture; its valves close by themselves at low pressure.",
+                "How fast? Minutes: a puncture whose valves stay open; they close at 1,785 kPa.",
                 "Radiator area reduced: the punctured panel is isolated, the leak is over.",
                 "Hours or days: a seal; see coolant_leaks for the slope.",
             ),
