@@ -10,7 +10,7 @@ from rich.table import Table
 
 from services.coverage_run import Coverage, coverage
 from services.drill_files import DRILL_FOLDER
-from services.drill_set import run_drill
+from services.drill_set import run_shown
 from services.drill_tables import as_data, print_marks
 from twin.alerts import RULES
 from twin.drill_load import GIVEN
@@ -41,8 +41,8 @@ def print_coverage(found: Coverage, console: Console, *, mutated: bool) -> None:
         console.print(f"[red]{failure}[/]", highlight=False)
 
 
-def coverage_page(found: Coverage) -> str:
-    """docs/coverage.md."""
+def coverage_page(found: Coverage, *, mutated: bool) -> str:
+    """docs/coverage.md; without mutants it says so instead of counting none as noticed."""
     lines = ["| fault | | rules that see it | drills |", "|---|---|---|---|"]
     lines += [f"| {' | '.join(row)} |" for row in _rows(found)]
     lines += ["", "## Rules", "", "| rule | severity | faults that fire it | near misses in |"]
@@ -52,7 +52,9 @@ def coverage_page(found: Coverage) -> str:
         near = found.near_misses.get(rule.name, [])
         cells = (f"`{rule.name}`", rule.severity, " ".join(faults), ", ".join(near))
         lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", "## Moved numbers", "", *_summary(found, mutated=True)]
+    lines += ["", "## Moved numbers", "", *_summary(found, mutated=mutated)]
+    if not mutated:
+        lines.append("No number was moved in this run: it was without `--mutate`.")
     if found.uncaught:
         lines += ["", "| rule | moved | why no drill can notice |", "|---|---|---|"]
         lines += [f"| `{rule}` | {what} | {why} |" for rule, what, why in found.uncaught]
@@ -99,12 +101,12 @@ def coverage_report(
     """Run the set, print, write; whether the coverage is complete."""
     found = coverage(mutate=mutate, jobs=jobs)
     data, complete = found.data(), not found.failures
-    quiet = run_drill(QUIET_DAY) if quiet_day else None
+    quiet = run_shown(QUIET_DAY) if quiet_day else None
     if quiet is not None:
         data["quiet_day"] = as_data(quiet)
         complete = complete and quiet.score.passed
     if write is not None:
-        write.write_text(coverage_page(found), "utf-8")
+        write.write_text(coverage_page(found, mutated=mutate), "utf-8")
     if as_json:
         options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS
         print_json = Console(highlight=False, soft_wrap=True)

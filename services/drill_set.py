@@ -52,13 +52,18 @@ def run_drill(name: str, moved: Callable[[float], None] | None = None) -> Marked
     return marked(DrillRun(drill, build, RULES).run(moved), RULES)
 
 
+def run_shown(name: str) -> Marked:
+    """Run and score one drill with a bar on standard error. Raises ConfigurationError."""
+    with _progress() as bar:
+        job = bar.add_task(name, total=1.0)
+        return run_drill(name, lambda share: bar.update(job, completed=share))
+
+
 def run_one(name: str, wanted: Wanted) -> bool:
     """Run one drill, print its marks, write what is wanted; whether it passed."""
     if wanted.html is not None:
         pyplot()  # missing: say so before the run
-    with _progress() as bar:
-        job = bar.add_task(name, total=1.0)
-        one = run_drill(name, lambda share: bar.update(job, completed=share))
+    one = run_shown(name)
     print_marks(one, Console())
     section = drill_section(one) if wanted.html is not None else ""
     write_reports([Report(as_data(one), cases_of(one), section)], wanted)
