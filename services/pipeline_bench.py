@@ -271,10 +271,10 @@ async def _rate_of(count: Callable[[], Any], before: int, wanted: int) -> float:
     limit_s = first_s + 60.0 + wanted / 500.0
     while time.monotonic() < limit_s:
         now, now_s = await count(), time.monotonic()
-        if before in (now, first):
-            first, first_s = now, now_s
         if now - before >= wanted:
-            return float((now - first) / max(now_s - first_s, 1e-3)) if now > first else 0.0
+            return float((now - first) / max(now_s - first_s, 1e-3))
+        if first == before:  # the clock starts at the last look that saw nothing, or the first rows
+            first, first_s = now, now_s
         await asyncio.sleep(0.1)
     raise TimeoutError(f"{now - before} of {wanted} rows stored after {limit_s:g} s")
 

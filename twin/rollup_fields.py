@@ -140,7 +140,7 @@ LIVE_FIELDS: Final[dict[str, Field]] = {
     "accum_min_pct": ("tcs_accum_level_pct", _min, 2),
     # radiation
     "dose_rate_mean_rad_day": ("rad_dose_rate_rad_day", _mean, 5),
-    "dose_max_rad": ("rad_tid_rad", _max, 4),
+    "dose_max_rad": ("rad_tid_rad", _max, 5),
     "dose_mean_rad": ("rad_tid_rad", _mean, 5),
     "canary_fail_count": ("see_canary_fail_count", _sum, 0),
     "uecc_count": ("see_uecc_count", _sum, 0),
