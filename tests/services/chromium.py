@@ -204,7 +204,7 @@ async def _main(arguments: argparse.Namespace) -> None:
     async with page((width, height), features) as tab:
         await tab.open(arguments.url)
         await tab.until(
-            "['fleet','satellite','board'].includes(document.documentElement.dataset.ready)"
+            "['fleet','satellite','board','alerts'].includes(document.documentElement.dataset.ready)"
         )
         await asyncio.sleep(arguments.wait)
         if arguments.run:
