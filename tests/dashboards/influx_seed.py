@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dashboards.build import dashboards
 from dashboards.query_list import listed
 from dashboards.rollups import ROLLUPS
+from dashboards.rules_influxql import rule_query
+from twin.alerts import RULES
 from twin.channels import ACCEL_CHANNELS, BUS_CHANNELS, Channel
 from twin.ledger import FIELDS as LEDGER_FIELDS
 from twin.rollup_bins import DISTRIBUTIONS
@@ -114,8 +116,9 @@ def lines(stop_ns: int) -> str:
 
 def asked_channels() -> list[Channel]:
     """Channels of the bus that some query reads of every satellite; the others cost it nothing."""
-    whole = [one for one in listed(dashboards()) if "${sat:raw}" not in one.query.text]
-    names = {name for one in whole for name in re.findall(r'"(\w+)"', one.query.text)}
+    whole = [one.query for one in listed(dashboards()) if "${sat:raw}" not in one.query.text]
+    whole += [rule_query(rule) for rule in RULES]
+    names = {name for query in whole for name in re.findall(r'"(\w+)"', query.text)}
     return [row for row in BUS_CHANNELS if row.name in names]
 
 

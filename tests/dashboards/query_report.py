@@ -28,7 +28,9 @@ from servers import InfluxServer, influxd_server  # noqa: E402
 
 from dashboards.build import dashboards  # noqa: E402
 from dashboards.query_list import ListedQuery, broken_promises, listed  # noqa: E402
+from dashboards.rules_influxql import rule_query  # noqa: E402
 from services.influx_config import GO  # noqa: E402
+from twin.alerts import RULES  # noqa: E402
 
 DATABASE = "telemetry"
 HOUR_S = 3600
@@ -122,7 +124,9 @@ def measure(store: InfluxServer, one: ListedQuery, variables: dict[str, str], st
         slowest = max(slowest, seconds)
     result = json.loads(content)["results"][0]
     series = result.get("series", [])
-    broken = [result["error"]] if "error" in result else broken_promises(one.query, series)
+    broken = [result["error"]] if "error" in result else []
+    if one.kind != "rule":  # where all is well a rule's answer is empty, after a storm it is long
+        broken += broken_promises(one.query, series)
     rows = sum(len(found["values"]) for found in series)
     return Measured(one, slowest, rows, len(series), len(content), broken)
 
@@ -159,6 +163,10 @@ def main() -> int:
             if one.query.text not in seen:
                 values = detailed if "${sat:raw}" in one.query.text else fleet_wide
                 seen[one.query.text] = measure(store, one, values, stop_ns)
+        for rule in RULES:
+            one = ListedQuery("rules", "rule", rule.name, rule_query(rule))
+            window_s = round(rule.condition.window_s)
+            seen[one.key] = measure(store, one, fleet_wide, stop_ns, window_s)
     measured = list(seen.values())
     text = "\n".join(table(sorted(measured, key=lambda one: -one.seconds)))
     print(text)
