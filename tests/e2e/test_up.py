@@ -62,7 +62,7 @@ def test_on_real_servers_the_rows_in_influxdb_are_the_frames_published(tmp_path:
 
 def test_frames_survive_a_killed_ingester_and_a_killed_store(tmp_path: Path) -> None:
     env = environment(tmp_path)
-    with started(env, "--for", "25s", "--summary", "json") as process:
+    with started(env, "--for", "45s", "--summary", "json") as process:
         killed = []
         for name in ("services.cli ingest", "services.cli store"):
             until_stored(env, process)
@@ -72,7 +72,7 @@ def test_frames_survive_a_killed_ingester_and_a_killed_store(tmp_path: Path) -> 
         out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     summary = json.loads(out)
-    assert_nothing_lost(summary, satellites=25, frames=25 * 25)
+    assert_nothing_lost(summary, satellites=25, frames=25 * 45)
     assert err.count("starting it again") == 2, err
     assert len(set(killed)) == 2
 
