@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from dashboards.grafana_json import DATASOURCE_UID
+from dashboards.grafana_json import DATASOURCE, DATASOURCE_UID
 from dashboards.routes import OWNER, OWNER_LABEL, UID_PREFIX
 from dashboards.routes_grafana import duration
 
@@ -112,7 +112,7 @@ def _data(spec: RuleSpec) -> list[Json]:
         "relativeTimeRange": {"from": spec.window_s, "to": 0},
         "model": {
             "refId": "A",
-            "datasource": {"type": "influxdb", "uid": DATASOURCE_UID},
+            "datasource": DATASOURCE,
             "intervalMs": 1000,
             "maxDataPoints": 43200,
             "query": spec.query,

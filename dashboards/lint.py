@@ -16,13 +16,13 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dashboards.grafana_json import DATASOURCE
 from dashboards.lint_influxql import query_findings
 from dashboards.panels import GRID_COLUMNS
 from dashboards.style import AMBER, BLUE, GREY, INDIGO, MAGENTA, SERIES, UNITS
 
 Json = dict[str, Any]
 DIRECTORY = Path(__file__).parent / "grafana"
-DATASOURCE = {"type": "influxdb", "uid": "twin-influx"}
 PALETTE = frozenset({BLUE, INDIGO, AMBER, MAGENTA, GREY, *SERIES})
 GRAFANA_UNITS = frozenset({*UNITS.values(), "none", "currencyUSD", "kwatth", "litre", "masskg",
                            "bytes"})  # fmt: skip

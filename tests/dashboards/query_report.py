@@ -20,6 +20,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.console import Console
+from rich.progress import track
+
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
 
 from influx_seed import FLEET, bulk, happenings, lines  # noqa: E402
@@ -68,7 +71,9 @@ def satellites_of(count: int, per_plane: int = 72) -> list[tuple[str, str]]:
 def fill(store: InfluxServer, count: int, hours: float, stop_ns: int) -> int:
     """Write a day of a fleet; returns the rows."""
     rows = 0
-    for body in bulk(satellites_of(count), moments_ns(stop_ns, hours)):
+    moments = moments_ns(stop_ns, hours)
+    bodies = bulk(satellites_of(count), moments)
+    for body in track(bodies, "filling", len(moments), console=Console(stderr=True)):
         lines_ = body.splitlines(keepends=True)
         for start in range(0, len(lines_), LINES_AT_ONCE):
             _write(store, "".join(lines_[start : start + LINES_AT_ONCE]))

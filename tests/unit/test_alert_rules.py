@@ -58,6 +58,18 @@ def test_threshold_on_a_limited_channel_is_the_dictionarys(rule: Rule) -> None:
             assert side.limit is not None, f"{rule.name}: {side}"
 
 
+def test_a_rule_on_one_channel_shows_the_dictionarys_unit() -> None:
+    units = {row.name: row.unit for row in BUS_CHANNELS}
+    plain = [
+        (rule, rule.condition.value.field)
+        for rule in RULES
+        if isinstance(rule.condition.value, Reading) and rule.condition.value.reducer != "count"
+    ]
+    wrong = {rule.name for rule, field in plain if rule.unit != units.get(field, rule.unit)}
+    assert sum(field in units for _, field in plain) > 20
+    assert not wrong
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_thresholds_survive_grafana_9_and_say_where_they_are_from(rule: Rule) -> None:
     for threshold in thresholds(rule):
