@@ -1,15 +1,19 @@
 """Rules moved a little: if no drill notices, no drill guards that number."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from twin.alert_conditions import Condition, Threshold
+from twin.alert_conditions import Condition, Expression, Number, Operation, Reading, Threshold
 from twin.alert_rule import INTERVAL_S, Rule
+from twin.channels import by_name
 
 MOVED_FRAC: Final = 0.25  # of the threshold: far enough to matter to an operator; assumption
-MOVED_FROM_ZERO: Final = 0.5  # of thresholds at 0, which count things; assumption
+MOVED_WHOLE: Final = 1.0  # of thresholds between whole numbers at least: the next that differs
 WAIT_FROM_ZERO_S: Final = 60.0  # of rules that fire at once; assumption
+_WHOLE_FIELD: Final = re.compile(r"_(count|up|level_max)$|_total(_|$)")
+"""Names of whole numbers beside the dictionary's: of the fleet, of services."""
 
 
 class Mutant(NamedTuple):
@@ -23,7 +27,8 @@ class Mutant(NamedTuple):
 def mutants(rules: Sequence[Rule]) -> list[Mutant]:
     """Every rule with each of its thresholds and its `for` moved both ways, and each `when` gone.
 
-    A rule that fires at once can only wait longer.
+    A rule that fires at once can only wait longer. A threshold of what is always a whole number
+    (counts, states) moves by one at least: less would be the same rule.
     """
     found: list[Mutant] = []
     for rule in rules:
@@ -38,7 +43,9 @@ def _changes(rule: Rule) -> Iterator[tuple[str, Rule]]:
         threshold: Threshold | None = getattr(rule.condition, side)
         if threshold is None:
             continue
-        by = abs(threshold.value) * MOVED_FRAC or MOVED_FROM_ZERO
+        by = abs(threshold.value) * MOVED_FRAC
+        if is_whole(rule.condition.value):
+            by = max(by, MOVED_WHOLE)
         for word, value in (("up", threshold.value + by), ("down", threshold.value - by)):
             moved = _moved(rule.condition, side, replace(threshold, value=value))
             yield f"{side}_{word}", replace(rule, condition=moved)
@@ -50,6 +57,20 @@ def _changes(rule: Rule) -> Iterator[tuple[str, Rule]]:
     if rule.for_s > 0.0:
         shorter_s = rule.for_s / 2.0 // INTERVAL_S * INTERVAL_S
         yield "for_shorter", replace(rule, for_s=shorter_s)
+
+
+def is_whole(value: Expression) -> bool:
+    """Whether a value is always a whole number: states, counters, counts, their sums."""
+    if isinstance(value, Operation):
+        return value.sign in "+-" and is_whole(value.left) and is_whole(value.right)
+    if not isinstance(value, Reading):
+        return isinstance(value, Number) and value.value.is_integer()
+    if value.reducer == "mean":
+        return False
+    channel = by_name().get(value.field)
+    if channel is not None:
+        return channel.kind != "float"
+    return value.reducer == "count" or bool(_WHOLE_FIELD.search(value.field))
 
 
 def _moved(condition: Condition, side: str, threshold: Threshold) -> Condition:

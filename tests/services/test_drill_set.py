@@ -14,7 +14,7 @@ from twin.alerts import RULES
 from twin.drill_plan import plan_of
 from twin.fault_kinds import fault_kinds
 from twin.pipeline_model import PIPELINE_FAULTS
-from twin.rule_mutants import mutants
+from twin.rule_mutants import is_whole, mutants
 
 NAMES = list_drills()
 DRILLS = {name: load(name) for name in NAMES}
@@ -69,6 +69,21 @@ def test_a_mutant_differs_from_its_rule_in_one_number_and_has_a_name_of_its_own(
         assert sum(moved) == 1, one.what
     assert {one.of for one in found} == set(by_name)
     explanations()  # those that are there name mutants that exist
+
+
+def test_thresholds_between_whole_numbers_move_past_the_next_one() -> None:
+    by_name = {rule.name: rule.condition for rule in RULES}
+    moved = {f"{one.of} {one.what}": one.rule.condition for one in mutants(RULES)}
+    assert is_whole(by_name["dead_letters"].value) and is_whole(by_name["safe_mode"].value)
+    assert not is_whole(by_name["tumbling"].value) and not is_whole(
+        by_name["rollout_failing"].value
+    )
+    assert not is_whole(by_name["host_reboot_loop"].value)  # a mean of states
+    for name, value in (("dead_letters", 1.5), ("safe_mode", 3.0), ("retry_storm", 25.0)):
+        above = moved[f"{name} above_up"].above
+        assert above is not None and above.value == value
+    below = moved["fleet_silent below_down"].below
+    assert below is not None and below.value == -0.5  # fires never
 
 
 @pytest.mark.parametrize(
