@@ -80,9 +80,12 @@ def of_cells(
 
 
 def last_of_each_satellite(picked: Mapping[str, str], ref_id: str = "A") -> QuerySpec:
-    """A flat table, one row per satellite: its newest value of each field, plane and name."""
+    """A flat table, one row per satellite: plane, name and fields of its newest report.
+
+    The newest that has the first field, so that a lost sensor leaves a gap and not an old value.
+    """
     cells = tuple(Cell(label, field) for label, field in picked.items())
-    return query(Newest(BUS_MEASUREMENT, ("sat", "plane"), cells), ref_id)
+    return query(Newest(BUS_MEASUREMENT, ("sat", "plane"), cells, whole=True), ref_id)
 
 
 def worst(field: str, label: str, pick: str, count: int, ref_id: str = "A") -> QuerySpec:

@@ -56,7 +56,9 @@ class OverTime:
 class Newest:
     """A flat table: one row per combination of tags, each cell reduced over the time range.
 
-    `above`: only rows whose first cell is greater.
+    `above`: only rows whose first cell is greater. `whole`: all cells from one row, the newest that
+    has the first cell; plain fields only. It costs a store a third of asking for each field's own
+    newest value, which is what counts where there is a row for every satellite.
     """
 
     measurement: str
@@ -65,6 +67,13 @@ class Newest:
     scope: Scope = "fleet"
     where: tuple[tuple[str, str], ...] = ()
     above: float | None = None
+    whole: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where a whole row is asked for something that is not in it."""
+        plain = all(cell == Cell(cell.label, cell.field) for cell in self.cells)
+        if self.whole and not plain:
+            raise ValueError(f"{self.measurement}: a whole row has its newest fields, nothing else")
 
 
 @dataclass(frozen=True)
@@ -172,8 +181,11 @@ def _newest(shape: Newest) -> str:
     tags = ", ".join(f'"{tag}"' for tag in shape.tags)
     outer = ", ".join(f'"{cell.label}"' for cell in shape.cells)
     only = "" if shape.above is None else f' WHERE "{shape.cells[0].label}" > {shape.above:g}'
+    picked = [_cell(cell) for cell in shape.cells]
+    if shape.whole:  # a selector's row brings its other fields along
+        picked[1:] = [f'"{cell.field}" AS "{cell.label}"' for cell in shape.cells[1:]]
     return (
-        f"SELECT {tags}, {outer} FROM (SELECT {', '.join(map(_cell, shape.cells))} "
+        f"SELECT {tags}, {outer} FROM (SELECT {', '.join(picked)} "
         f'FROM "{shape.measurement}" WHERE {_where(shape.scope, shape.where)} '
         f"GROUP BY {tags}){only}"
     )

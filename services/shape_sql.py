@@ -117,7 +117,7 @@ class ShapeReader:
         if isinstance(shape, Newest):
             where, values = self._where(measurement, shape.scope, shape.where, moment)
             tags = [self._column(measurement, tag) for tag in shape.tags]
-            cells = [self._reduced(measurement, cell) for cell in shape.cells]
+            cells = self._newest(shape, measurement)
             names = ", ".join(f"{text} AS c{index}" for index, text in enumerate([*tags, *cells]))
             groups = ", ".join(f"c{index}" for index in range(len(tags)))
             first = f"c{len(tags)}"
@@ -132,6 +132,14 @@ class ShapeReader:
         else:
             text, values = self._raw(shape, measurement, moment)
         return [list(row) for row in self._connection.execute(text, values).fetchall()]
+
+    def _newest(self, shape: Newest, measurement: str) -> list[str]:
+        """Each cell reduced by itself, or all of the newest row that has the first."""
+        if not shape.whole:
+            return [self._reduced(measurement, cell) for cell in shape.cells]
+        fields = [self._column(measurement, cell.field) for cell in shape.cells]
+        kept = f"FILTER (WHERE {fields[0]} IS NOT NULL)"
+        return [f"arg_max_null({one}, time) {kept}" for one in fields]
 
     def _raw(self, shape: Shape, measurement: str, moment: Moment) -> tuple[str, list[object]]:
         if isinstance(shape, Ranked):

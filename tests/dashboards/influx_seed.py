@@ -123,7 +123,7 @@ def asked_channels() -> list[Channel]:
 
 
 def bulk(satellites: list[tuple[str, str]], times_ns: list[int]) -> Iterator[str]:
-    """The whole fleet's rows at some moments, ascending, a body of line protocol for each.
+    """The satellites' rows at some moments, ascending, a body of line protocol for each.
 
     Only the channels that a query may read of all satellites, and one accelerator each: a store
     that has the other fields too is not slower for these queries, because it keeps fields apart.
@@ -132,8 +132,8 @@ def bulk(satellites: list[tuple[str, str]], times_ns: list[int]) -> Iterator[str
     accelerators = [row for row in ACCEL_CHANNELS if row.kind != "float"]
     heads = [f"sat_state,fleet={FLEET},plane={plane},sat={sat} " for plane, sat in satellites]
     accel = [f"accel_state,accel=0,fleet={FLEET},plane={p},sat={s} " for p, s in satellites]
+    watch = [f"sat_watch,fleet={FLEET},plane={p},sat={s} " for p, s in satellites]
     variants = 97
-    planes = sorted({plane for plane, _ in satellites})
     for number, time_ns in enumerate(times_ns):
         salts = [number * 7 + one for one in range(variants)]
         bus = [",".join(f"{c.name}={_value(c, s)}" for c in channels) for s in salts]
@@ -144,5 +144,12 @@ def bulk(satellites: list[tuple[str, str]], times_ns: list[int]) -> Iterator[str
         stamp = f" {time_ns}"
         rows = [head + bus[index % variants] + stamp for index, head in enumerate(heads)]
         rows += [head + dcgm[index % variants] + stamp for index, head in enumerate(accel)]
-        rows += rollup_rows(planes, number, time_ns, len(satellites))
+        rows += [f"{head}age_s={index % 20},late_s=0{stamp}" for index, head in enumerate(watch)]
         yield "\n".join(rows) + "\n"
+
+
+def rollup_bulk(satellites: list[tuple[str, str]], times_ns: list[int]) -> Iterator[str]:
+    """What the services write beside satellites' rows at some moments, a body for each."""
+    planes = sorted({plane for plane, _ in satellites})
+    for number, time_ns in enumerate(times_ns):
+        yield "\n".join(rollup_rows(planes, number, time_ns, len(satellites))) + "\n"

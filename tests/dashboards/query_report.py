@@ -2,11 +2,12 @@
 
     python tests/dashboards/query_report.py                 # 10,281 satellites, a day; minutes
     python tests/dashboards/query_report.py --satellites 200 --hours 1
-    python tests/dashboards/query_report.py --out docs/dashboards.md
+    python tests/dashboards/query_report.py --data var/queries   # filled once, asked again
 
 Each query is asked with both forms of Grafana's macros, three times, and the slower form's median
-is printed. Panels that look at the newest minutes (`timeFrom`) are asked for those, the others for
-the dashboard's own range, at most the day that there is.
+is printed, beside the processor time of the store: the latter is the same on a busy machine. Panels
+that look at the newest minutes (`timeFrom`) are asked for those, the others for the dashboard's own
+range, at most the day that there is; rules for their windows.
 """
 
 import argparse
@@ -16,8 +17,9 @@ import statistics
 import sys
 import time
 import urllib.error
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from rich.console import Console
@@ -25,7 +27,7 @@ from rich.progress import track
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
 
-from influx_seed import FLEET, bulk, happenings, lines  # noqa: E402
+from influx_seed import FLEET, bulk, happenings, lines, rollup_bulk  # noqa: E402
 from influxql import filled, time_filters  # noqa: E402
 from servers import InfluxServer, influxd_server  # noqa: E402
 
@@ -37,11 +39,14 @@ from twin.alerts import RULES  # noqa: E402
 
 DATABASE = "telemetry"
 HOUR_S = 3600
-FRESH_S = 1800  # as long as the default range: every 10 s; then every minute, then ten
+FRESH_S = 3600  # as long as the longest window of a rule: every 10 s; then a minute, then ten
+PART = 720  # satellites written at a time
 POINTS = 300
+BAR_S = 1.0
 TRIES = 10
+ASKINGS = 3
 LINES_AT_ONCE = 300  # small writes cost the store half (docs/pipeline.md)
-UNITS = {"m": 60, "h": HOUR_S, "d": 24 * HOUR_S}
+UNITS = {"s": 1, "m": 60, "h": HOUR_S, "d": 24 * HOUR_S}
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class Measured:
 
     listed: ListedQuery
     seconds: float
+    processor_s: float
     rows: int
     series: int
     size_bytes: int
@@ -57,7 +63,7 @@ class Measured:
 
 
 def moments_ns(stop_ns: int, hours: float) -> list[int]:
-    """Report times: 10 s in the newest half hour, 60 s for two hours, 600 s before."""
+    """Report times: 10 s in the newest hour, 60 s in the one before, 600 s before that."""
     ages = [*range(0, FRESH_S, 10), *range(FRESH_S, 2 * HOUR_S, 60)]
     ages += range(2 * HOUR_S, 24 * HOUR_S, 600)
     return [stop_ns - age * 10**9 for age in sorted(ages, reverse=True) if age < hours * HOUR_S]
@@ -71,9 +77,11 @@ def satellites_of(count: int, per_plane: int = 72) -> list[tuple[str, str]]:
 def fill(store: InfluxServer, count: int, hours: float, stop_ns: int) -> int:
     """Write a day of a fleet; returns the rows."""
     rows = 0
-    moments = moments_ns(stop_ns, hours)
-    bodies = bulk(satellites_of(count), moments)
-    for body in track(bodies, "filling", len(moments), console=Console(stderr=True)):
+    moments, fleet = moments_ns(stop_ns, hours), satellites_of(count)
+    parts = [fleet[begin : begin + PART] for begin in range(0, count, PART)]
+    bodies = chain(rollup_bulk(fleet, moments), *(bulk(part, moments) for part in parts))
+    total = len(moments) * (1 + len(parts))
+    for body in track(bodies, "filling", total, console=Console(stderr=True)):
         lines_ = body.splitlines(keepends=True)
         for start in range(0, len(lines_), LINES_AT_ONCE):
             _write(store, "".join(lines_[start : start + LINES_AT_ONCE]))
@@ -97,54 +105,143 @@ def _write(store: InfluxServer, body: str) -> None:
     raise SystemExit(f"the store refused a write {TRIES} times")
 
 
-def span_s(one: ListedQuery) -> int:
-    """Seconds that a query looks back by default."""
+def _seconds(text: str) -> int:
+    return int(text[:-1]) * UNITS[text[-1]]
+
+
+def span_s(one: ListedQuery) -> tuple[int, int]:
+    """Seconds that a query looks back by default, and the least interval of its panel."""
     board = next(board for board in dashboards() if board.uid == one.dashboard)
-    said = board.time_from.removeprefix("now-")
+    said, least = board.time_from.removeprefix("now-"), "10s"
     for panel in board.panels:
-        if panel.queries and one.name.startswith(f"{panel.key}/") and panel.time_from:
-            said = panel.time_from
-    return min(int(said[:-1]) * UNITS[said[-1]], 24 * HOUR_S)
+        if panel.queries and one.name.startswith(f"{panel.key}/"):
+            said, least = panel.time_from or said, panel.min_interval
+    return min(_seconds(said), 24 * HOUR_S), _seconds(least)
 
 
-def ask(store: InfluxServer, text: str) -> tuple[float, bytes]:
-    """Median of three askings [s], and the answer."""
+def processor_s(store: InfluxServer) -> float:
+    """What the store has used of processors since it began, all threads."""
+    stat = Path(f"/proc/{store.process.pid}/stat").read_text("ascii")
+    fields = stat.rsplit(") ", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def ask(store: InfluxServer, text: str) -> tuple[float, float, bytes]:
+    """Median of three askings [s], processor time of one [s], and the answer."""
     took = []
-    for _ in range(3):
+    used_s = processor_s(store)
+    for _ in range(ASKINGS):
         begun = time.perf_counter()
         answer = store.query(text, DATABASE, "ms")
         took.append(time.perf_counter() - begun)
-    return statistics.median(took), answer
+    return statistics.median(took), (processor_s(store) - used_s) / ASKINGS, answer
 
 
 def measure(store: InfluxServer, one: ListedQuery, variables: dict[str, str], stop_ns: int,
-            wanted_s: int | None = None) -> Measured:  # fmt: skip
+            window_s: int | None = None) -> Measured:  # fmt: skip
     """Ask a query in both forms and check what it promises."""
-    age_s = wanted_s or span_s(one)
-    every = f"{max(10, age_s // POINTS)}s"
-    slowest, content = 0.0, b""
+    age_s, least_s = (window_s, 10) if window_s else span_s(one)
+    every = f"{max(least_s, age_s // POINTS)}s"
+    slowest, most, content = 0.0, 0.0, b""
     for form in time_filters(stop_ns - age_s * 10**9, stop_ns, age_s).values():
         text = filled(one.query.text, variables, form, every)
-        seconds, content = ask(store, text)
-        slowest = max(slowest, seconds)
+        seconds, used_s, content = ask(store, text)
+        slowest, most = max(slowest, seconds), max(most, used_s)
     result = json.loads(content)["results"][0]
     series = result.get("series", [])
     broken = [result["error"]] if "error" in result else []
     if one.kind != "rule":  # where all is well a rule's answer is empty, after a storm it is long
         broken += broken_promises(one.query, series)
     rows = sum(len(found["values"]) for found in series)
-    return Measured(one, slowest, rows, len(series), len(content), broken)
+    return Measured(one, slowest, most, rows, len(series), len(content), broken)
 
 
-def table(measured: list[Measured]) -> Iterator[str]:
-    """The report as Markdown."""
-    yield "| query | ms | rows | series | bytes |"
-    yield "|---|---:|---:|---:|---:|"
-    for one in measured:
-        yield (
-            f"| {one.listed.key} | {one.seconds * 1e3:.0f} | {one.rows:,} | {one.series:,} "
-            f"| {one.size_bytes:,} |"
-        )
+def table(measured: Sequence[Measured]) -> str:
+    """What was measured as Markdown, the slowest first."""
+    rows = [
+        "| query | ms | of processor | rows | series | bytes |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    rows += [
+        f"| {one.listed.key} | {one.seconds * 1e3:.0f} | {one.processor_s * 1e3:.0f} "
+        f"| {one.rows:,} | {one.series:,} | {one.size_bytes:,} |"
+        for one in sorted(measured, key=lambda one: -one.seconds)
+    ]
+    return "\n".join(rows) + "\n"
+
+
+def slow(measured: Sequence[Measured]) -> str:
+    """How many there are and which take a second or more."""
+    names = [one.listed.key for one in measured if one.seconds >= BAR_S]
+    worst = max(measured, key=lambda one: one.processor_s)
+    return (
+        f"{len(measured)} queries, {len(measured) - len(names)} under a second"
+        f"{': all but ' + ', '.join(names) if names else ''}; the most processor time of one: "
+        f"{worst.processor_s * 1e3:.0f} ms ({worst.listed.key})."
+    )
+
+
+def page(measured: Sequence[Measured], satellites: int, rows: int) -> str:
+    """docs/dashboard-queries.md."""
+    rules = [one for one in measured if one.listed.kind == "rule"]
+    panels = [one for one in measured if one.listed.kind != "rule"]
+    load = ", ".join(f"{one:.0f}" for one in os.getloadavg())
+    when = time.strftime("%Y-%m-%d", time.gmtime())
+    return f"""# What every query costs
+
+    make queries                            # fills a store for some minutes, then asks
+    make queries ARGS='--data var/queries'  # keeps the store and asks it again the next time
+
+Each query of every panel, variable, annotation and rule, once per text, against Debian's InfluxDB
+1.6.7 with a day of {satellites:,} satellites ({rows:,} rows: every 10 s in the newest hour, every minute
+in the hour before, every ten minutes before that). Both forms of Grafana's macros, three times each;
+the slower form's median is shown, and the store's processor time for one asking, which other work on
+the machine does not change. Measured {when} on {os.cpu_count()} processors, average load {load}.
+
+## Dashboards
+
+{slow(panels)}
+
+{table(panels)}
+## Rules
+
+A rule is asked every 10 s and answers with those in breach. {slow(rules)}
+
+{table(rules)}"""
+
+
+def filled_until_ns(store: InfluxServer, satellites: int, hours: float) -> tuple[int, int]:
+    """Fill the store unless its directory says that it is full: the newest report's time, rows."""
+    said = store.directory / "filled.json"
+    wanted = {"satellites": satellites, "hours": hours}
+    if said.exists():
+        kept: dict[str, int] = json.loads(said.read_text("utf-8"))
+        if {key: kept[key] for key in wanted} != wanted:
+            raise SystemExit(f"{said}: another fleet than {wanted}; choose another directory")
+        return kept["stop_ns"], kept["rows"]
+    stop_ns = time.time_ns() // 10**10 * 10**10
+    begun = time.monotonic()
+    rows = fill(store, satellites, hours, stop_ns)
+    print(f"{rows:,} rows in {time.monotonic() - begun:.0f} s", file=sys.stderr)
+    said.write_text(json.dumps(wanted | {"stop_ns": stop_ns, "rows": rows}), "utf-8")
+    return stop_ns, rows
+
+
+def asked(store: InfluxServer, satellites: int, stop_ns: int, only: str) -> list[Measured]:
+    """Every query once per text, then every rule; `only`: those whose key has it."""
+    plane, sat = satellites_of(satellites)[0]
+    fleet_wide = {"fleet": FLEET, "plane": plane, "sat": sat}
+    detailed = {"fleet": FLEET, "plane": "Plane1", "sat": "Sat1_1"}
+    queries = {one.query.text: (one, 0) for one in reversed(list(listed(dashboards())))}
+    for rule in RULES:
+        one = ListedQuery("rules", "rule", rule.name, rule_query(rule))
+        queries[one.key] = (one, round(rule.condition.window_s))
+    wanted = [pair for pair in queries.values() if only in pair[0].key]
+    found = []
+    for one, window_s in track(wanted, "asking", console=Console(stderr=True)):
+        values = detailed if "${sat:raw}" in one.query.text else fleet_wide
+        found.append(measure(store, one, values, stop_ns, window_s))
+    return found
 
 
 def main() -> int:
@@ -152,35 +249,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--satellites", type=int, default=10_281)
     parser.add_argument("--hours", type=float, default=24.0)
-    parser.add_argument("--out", type=Path, help="also write the table there")
+    parser.add_argument("--out", type=Path, help="write docs/dashboard-queries.md there")
+    parser.add_argument("--data", type=Path, help="keep the store there; asked again if filled")
+    parser.add_argument("--only", default="", help="queries whose key has this")
     chosen = parser.parse_args()
     os.environ.update(GO)
-    with influxd_server(DATABASE) as store:
-        stop_ns = time.time_ns() // 10**10 * 10**10
-        begun = time.monotonic()
-        rows = fill(store, chosen.satellites, chosen.hours, stop_ns)
-        print(f"{rows:,} rows in {time.monotonic() - begun:.0f} s", file=sys.stderr)
-        plane, sat = satellites_of(chosen.satellites)[0]
-        fleet_wide = {"fleet": FLEET, "plane": plane, "sat": sat}
-        detailed = {"fleet": FLEET, "plane": "Plane1", "sat": "Sat1_1"}
-        seen: dict[str, Measured] = {}
-        for one in listed(dashboards()):
-            if one.query.text not in seen:
-                values = detailed if "${sat:raw}" in one.query.text else fleet_wide
-                seen[one.query.text] = measure(store, one, values, stop_ns)
-        for rule in RULES:
-            one = ListedQuery("rules", "rule", rule.name, rule_query(rule))
-            window_s = round(rule.condition.window_s)
-            seen[one.key] = measure(store, one, fleet_wide, stop_ns, window_s)
-    measured = list(seen.values())
-    text = "\n".join(table(sorted(measured, key=lambda one: -one.seconds)))
-    print(text)
+    if chosen.data:
+        chosen.data.mkdir(parents=True, exist_ok=True)
+    with influxd_server(DATABASE, directory=chosen.data) as store:
+        stop_ns, rows = filled_until_ns(store, chosen.satellites, chosen.hours)
+        measured = asked(store, chosen.satellites, stop_ns, chosen.only)
+    print(table(measured) + slow(measured))
     if chosen.out:
-        chosen.out.write_text(text + "\n", "utf-8")
+        chosen.out.write_text(page(measured, chosen.satellites, rows), "utf-8")
     broken = [f"{one.listed.key}: {what}" for one in measured for what in one.broken]
     print("\n".join(broken), file=sys.stderr)
-    slow = [one.listed.key for one in measured if one.seconds >= 1.0]
-    print(f"{len(measured)} queries, {len(slow)} over a second", *slow, file=sys.stderr)
     return 1 if broken else 0
 
 

@@ -11,7 +11,7 @@ from servers import influxd_server
 
 from dashboards.build import dashboards
 from dashboards.query_list import ListedQuery, listed
-from dashboards.shapes import Newest, OverTime, Places, Ranked
+from dashboards.shapes import Cell, Newest, OverTime, Places, Ranked
 from services.console.boards import (
     UnknownQueryError,
     answered,
@@ -40,7 +40,15 @@ def seed() -> tuple[str, int]:
     from influx_seed import lines
 
     stop_ns = time.time_ns() // STEP_NS * STEP_NS
-    return lines(stop_ns), stop_ns
+    return lines(stop_ns) + _gaps(stop_ns), stop_ns
+
+
+def _gaps(stop_ns: int) -> str:
+    """A satellite that loses its health, then its place: its newest place has no health."""
+    head = "sat_state,fleet=flown-2026,plane=Plane1,sat=Gaps"
+    reports = ("orb_lat_deg=1,orb_lon_deg=2,sat_health=1i", "orb_lat_deg=3", "sat_health=2i")
+    rows = [f"{head} {one} {stop_ns - (3 - k) * STEP_NS}" for k, one in enumerate(reports)]
+    return "\n".join(rows) + "\n"
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +81,20 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, float | int):
         return None if math.isnan(value) else float(f"{value:.9g}")
     return value
+
+
+def test_newest_place_of_a_satellite_comes_from_one_report(
+    seed: tuple[str, int], embedded: Database
+) -> None:
+    moment = moment_of(VALUES, seed[1], 4)
+    times = {"start_ns": str(moment.start_ns), "stop_ns": str(moment.stop_ns)}
+    ask = VALUES | {"key": "twin-fleet/panel/positions/A", "every_ns": str(STEP_NS)} | times
+    (found,) = embedded.shape(ask)
+    (row,) = [dict(zip(found["columns"], one, strict=True)) for one in found["values"]
+              if one[1] == "Gaps"]  # fmt: skip
+    assert (row["lat"], row["lon"], row["Health"]) == (3.0, None, None)
+    with pytest.raises(ValueError, match="a whole row has its newest fields"):
+        Newest("sat_state", ("sat",), (Cell("Highest", "eps_soc_pct", "max"),), whole=True)
 
 
 async def test_every_query_has_the_same_answer_from_both_stores(
