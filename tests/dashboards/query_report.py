@@ -193,10 +193,11 @@ def page(measured: Sequence[Measured], satellites: int, rows: int) -> str:
     make queries ARGS='--data var/queries'  # keeps the store and asks it again the next time
 
 Each query of every panel, variable, annotation and rule, once per text, against Debian's InfluxDB
-1.6.7 with a day of {satellites:,} satellites ({rows:,} rows: every 10 s in the newest hour, every minute
-in the hour before, every ten minutes before that). Both forms of Grafana's macros, three times each;
-the slower form's median is shown, and the store's processor time for one asking, which other work on
-the machine does not change. Measured {when} on {os.cpu_count()} processors, average load {load}.
+1.6.7 with a day of {satellites:,} satellites ({rows:,} rows: every 10 s in the newest hour, every
+minute in the hour before, every ten minutes before that). Both forms of Grafana's macros, three
+times each; the slower form's median is shown, and the store's processor time for one asking, which
+other work on the machine does not change. Measured {when} on {os.cpu_count()} processors, average
+load {load}.
 
 ## Dashboards
 
