@@ -17,11 +17,11 @@ def check(
     epoch: EpochOption = None,
 ) -> None:
     """Validate a scenario without running it: all errors, with file, line, key and range."""
-    from services.runs import open_scenario, say_left_out
+    from services.runs import open_scenario, say_warnings
 
     opened = open_scenario(load_settings(scenario=scenario, epoch=epoch))
     fleet, left_out = opened.build.fleet, opened.build.left_out
-    say_left_out(opened.build)
+    say_warnings(opened)
     start = datetime.fromtimestamp(opened.epoch_unix_s, tz=UTC).isoformat()
     typer.echo(
         f"{fleet.name}: {fleet.count} satellites, {len(set(fleet.planes))} planes, "

@@ -64,7 +64,7 @@ def up(
     What TWIN_MQTT_URL and TWIN_INFLUX_URL name is used; what they do not name is started on
     loopback. Ctrl-C stops everything. With --for it ends by itself and counts what was stored.
     """
-    from services.runs import say_left_out
+    from services.runs import say_warnings
     from services.summary import print_summary
     from services.up import UpOptions, run_up
 
@@ -76,7 +76,7 @@ def up(
         for_s=duration,
         quiet=quiet,
         announce=lambda line: typer.echo(line, err=quiet),
-        on_opened=lambda opened: say_left_out(opened.build),
+        on_opened=say_warnings,
     )
     result = run(run_up(settings, options))
     if result is None:

@@ -1,7 +1,7 @@
 """Where Grafana is, how to log in to it, and where its notifications go: TWIN_ variables."""
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -43,6 +43,11 @@ class GrafanaSettings(BaseSettings):
     alert_drill_url: str | None = Field(None, description="webhook for alerts of drill fleets")
     alert_runbook_url: str | None = Field(
         None, description="address of a folder that serves dashboards/runbooks"
+    )
+    alert_satellites: Literal["ticket", "page"] = Field(
+        "ticket",
+        description="what a single satellite's critical alert makes where a rule over the whole "
+        "fleet pages for its cause: ticket, or page for fleets of a few",
     )
     drill_listen: str = Field(
         "127.0.0.1:8087",

@@ -78,7 +78,7 @@ def wanted(settings: Settings, grafana: GrafanaSettings, token_file: Path | None
     rules = rule_specs(dashboards(), runbook_url=grafana.alert_runbook_url or "")
     told = contacts(grafana.addresses, grafana.alert_page_emails)
     has_receiver = any(one.uid != "twin-drill" for one in told)
-    root = tree(fleet_causes(rules))
+    root = tree(fleet_causes(rules) if grafana.alert_satellites == "ticket" else ())
     url = grafana.grafana_store_url or settings.influx_url or "http://127.0.0.1:8086"
     body, secrets = data_source(settings, url)
     return Wanted(

@@ -12,6 +12,7 @@ from services.arguments import parse_epoch
 from services.plan import Plan
 from services.scenario_files import find_scenario, read_text
 from services.settings import Settings
+from twin.alerts import too_rare
 from twin.errors import ConfigurationError, Problem
 from twin.reports import plan_shards
 from twin.scenario import FleetBuild, Scenario, build_fleet, load_scenario
@@ -103,6 +104,16 @@ def report_counts(opened: OpenedScenario, duration_s: float) -> dict[str, int]:
         due = len(range(shard.phase_ticks, ticks_count, shard.period_ticks))
         counts |= {ids[row]: due for row in shard.rows.tolist()}
     return counts
+
+
+def say_warnings(opened: OpenedScenario) -> None:
+    """What `say_left_out` says, and groups that report too rarely for the alert rules."""
+    say_left_out(opened.build)
+    for index, group in enumerate(opened.scenario.groups):
+        why = too_rare(group.keys.report_interval_s)
+        if why:
+            at = ("fleet", index, "report_interval_s")
+            typer.echo(f"warning: {opened.scenario.problem(at, why)}", err=True)
 
 
 def say_left_out(build: FleetBuild) -> None:

@@ -17,6 +17,7 @@ from services.topics import Address, parse
 from services.watch_output import Output, age_heads, age_rows
 from services.watch_rows import SERIES_LIMIT
 from twin.alert_rule import Rule
+from twin.alerts import too_rare
 from twin.channels import BUS_MEASUREMENT
 
 LOG = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ class Watcher:
         self._runs = Runs()
         self._retained: dict[str, bytes] = {}  # states from before this process
         self._contacts: dict[str, dict[str, tuple[bool, int]]] = {}  # of fleets not yet heard
+        self._too_rare: set[str] = set()  # fleets of which that was said
 
     @property
     def skipped(self) -> int:
@@ -129,6 +131,7 @@ class Watcher:
     def _on_state(self, address: Address, message: Message) -> None:
         """Contact as the ground sees it; retained states come before a fleet's first report."""
         fleet, satellite, given = address.fleet, address.leaf, _json(message.payload)
+        self._look_at_interval(fleet, satellite, given.get("report_interval_s"))
         is_on, time_ns = given.get("gnd_contact"), given.get("t_ns")
         if not isinstance(is_on, int) or not isinstance(time_ns, int):
             return
@@ -138,6 +141,15 @@ class Watcher:
             told = self._contacts.setdefault(fleet, {})
             if len(told) < SERIES_LIMIT:
                 told[satellite] = bool(is_on), time_ns
+
+    def _look_at_interval(self, fleet: str, satellite: str, interval_s: object) -> None:
+        """Say once of a fleet that it reports too rarely for the windows of the rules."""
+        if not isinstance(interval_s, int | float) or fleet in self._too_rare:
+            return
+        why = too_rare(interval_s)
+        if why and len(self._too_rare) < FLEETS_LIMIT:
+            self._too_rare.add(fleet)
+            LOG.warning("fleet %s: report_interval_s of %s: %s", fleet, satellite, why)
 
     def _on_event(self, address: Address, message: Message) -> None:
         """What a simulator did; our own events come back too, and are known already."""

@@ -37,8 +37,10 @@ from twin.alert_rules import (
     thermal,
     weather,
 )
+from twin.channels import BUS_MEASUREMENT
 
 __all__ = [
+    "LONGEST_REPORT_INTERVAL_S",
     "RULES",
     "Comparison",
     "Condition",
@@ -54,6 +56,7 @@ __all__ = [
     "last",
     "limit_of",
     "rule_by_name",
+    "too_rare",
 ]
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -73,6 +76,23 @@ RULES: Final[tuple[Rule, ...]] = (
     *services.RULES,
 )
 """All rules, by subsystem; names are unique."""
+
+
+LONGEST_REPORT_INTERVAL_S: Final = 0.5 * min(
+    rule.condition.window_s for rule in RULES if rule.condition.measurement == BUS_MEASUREMENT
+)
+"""How rarely a satellite may report so that every rule has two reports in its window [s]."""
+
+
+def too_rare(report_interval_s: float) -> str:
+    """Why rules of satellites cannot judge reports so far apart; empty where they can."""
+    if report_interval_s <= LONGEST_REPORT_INTERVAL_S:
+        return ""
+    return (
+        f"{report_interval_s:g} s is too rare for alert rules, allowed up to "
+        f"{LONGEST_REPORT_INTERVAL_S:g}: those of single satellites look back "
+        f"{2.0 * LONGEST_REPORT_INTERVAL_S:g} s or more and miss what is between reports"
+    )
 
 
 @cache

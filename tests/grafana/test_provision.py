@@ -24,6 +24,10 @@ from provisioned import (
 
 from dashboards.grafana_rules import FOLDER_UID
 from services.grafana import GrafanaBusyError, GrafanaRefusedError
+from services.grafana_settings import load_grafana_settings
+from services.provision_wanted import wanted
+from services.settings import load_settings
+from twin.errors import ConfigurationError
 
 
 @pytest.fixture(params=[V9, V13], ids=["9.4", "13.2"])
@@ -271,3 +275,20 @@ def test_diff_shows_what_changes_and_only_that(grafana: FakeGrafana) -> None:
     assert len(rows) == 2, change.diff()
     assert '"for"' in rows[0]
     assert STORE_TOKEN not in "".join(row.diff() for row in planned(grafana, every))
+
+
+def test_a_fleet_of_a_few_may_page_for_each_satellite() -> None:
+    store = load_settings(influx_url="http://influxdb:8086")
+    by_default = wanted(store, load_grafana_settings(alert_page_url="http://pager/hook"))
+    every = wanted(
+        store,
+        load_grafana_settings(alert_page_url="http://pager/hook", alert_satellites="page"),
+    )
+    scoped = [
+        [one for one in root.walk() if ("scope", "=", "satellite") in one.matchers]
+        for root in (by_default.route, every.route)
+        if root is not None
+    ]
+    assert [len(found) for found in scoped] == [1, 0]
+    with pytest.raises(ConfigurationError, match="TWIN_ALERT_SATELLITES"):
+        load_grafana_settings(alert_satellites="nobody")

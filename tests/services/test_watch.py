@@ -353,3 +353,15 @@ def test_what_became_of_a_command_is_a_row_and_rubbish_is_none() -> None:
     assert (table["satellites"].tolist(), table["kind"].tolist()) == ([2.0], ["command_done"])
     for wrong in ({"target": "a b"}, {"kind": 1}, {"t_ns": "x"}, {"t_ns": None}):
         assert command_row("f", done | wrong) == b""
+
+
+def test_a_fleet_that_reports_too_rarely_for_the_rules_is_named_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    watched = Watched()
+    for satellite, interval_s in (("a", 60.0), ("b", 600.0), ("c", 600.0), ("d", "often")):
+        told = orjson.dumps({"sat": satellite, "report_interval_s": interval_s})
+        watched.watcher.on_message(message(Topics(FLEET).state(satellite), told, retained=True))
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith(f"fleet {FLEET}: report_interval_s of b: 600 s is too rare")
+    assert "allowed up to 60" in line

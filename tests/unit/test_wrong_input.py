@@ -12,7 +12,7 @@ from factories import class_params, make_environment, make_fleet
 from satellites import EPOCH_UNIX_S, starcloud
 from sgp4.api import WGS72, Satrec
 
-from services.runs import open_scenario, plan_simulation
+from services.runs import open_scenario, plan_simulation, say_warnings
 from services.settings import Settings
 from twin.checks import check_params
 from twin.constellations import mean_elements, walker
@@ -123,6 +123,22 @@ def test_the_command_line_says_it_in_one_line_and_exits_78(tmp_path: Path) -> No
     assert done.returncode == 78
     assert done.stderr.strip() == SCENARIOS["emissivity above 1"][1].replace("s.yaml", str(path))
     assert not done.stdout
+
+
+@pytest.mark.parametrize(("interval_s", "is_named"), [(60, False), (120, True)])
+def test_a_group_that_reports_too_rarely_for_the_rules_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], interval_s: int, is_named: bool
+) -> None:
+    path = tmp_path / "rare.yaml"
+    path.write_text(
+        "name: rare\nepoch: 2026-10-01T00:00:00Z\nfleet:\n"
+        f"  - {{id: a, preset: starcloud-2, report_interval_s: {interval_s}}}\n"
+    )
+    say_warnings(open_scenario(Settings(scenario=str(path))))
+    said = capsys.readouterr().err
+    place = f"warning: {path}:4: fleet.0.report_interval_s: 120 s is too rare"
+    assert said.startswith(place) == is_named
+    assert said.count("\n") == is_named
 
 
 def test_a_fault_after_the_end_of_the_run_is_named(tmp_path: Path) -> None:
