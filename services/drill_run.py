@@ -4,7 +4,7 @@ The same physics, sensors, commands and evaluator as in a live run; what is left
 processes between them. A report arrives at the instant at which it is made.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,7 +26,7 @@ from twin.fleet_build import FleetBuild
 from twin.pipeline_model import SERVICES, is_cut, service_numbers
 from twin.report_ages import FIELDS, NS_PER_S, ReportAges
 from twin.sensors import snapshot
-from twin.state import BoolArray, Fleet
+from twin.state import BoolArray, Fleet, IntArray
 from twin.step import initial_state, step
 from twin.surroundings import surroundings
 
@@ -158,19 +158,11 @@ class DrillRun:
         heard = np.flatnonzero(sends)
         stamps_ns = now_ns + np.round(sample.clock_offset_s[heard] * NS_PER_S).astype(np.int64)
         self._ages.hear(heard, stamps_ns, now_ns)
-        for watcher, columns in (
-            (self._evaluator, sample.readings),
-            (self._readings, sample.readings),
-            (self._exact, sample.exact),
-        ):
-            rows = {BUS_MEASUREMENT: heard}
-            reports = {
-                measurement: fields
-                if measurement != BUS_MEASUREMENT
-                else {name: column[heard] for name, column in fields.items()}
-                for measurement, fields in columns.items()
-            }
-            watcher.observe(elapsed_s, reports, rows)
+        rows = None if heard.size == sends.size else {BUS_MEASUREMENT: heard}
+        readings, exact = _of_rows(sample.readings, rows), _of_rows(sample.exact, rows)
+        self._evaluator.observe(elapsed_s, readings, rows)
+        self._readings.observe(elapsed_s, readings, rows)
+        self._exact.observe(elapsed_s, exact, rows)
 
     def _judge(self, elapsed_s: float) -> None:
         """Evaluate at every instant from this step to before the next."""
@@ -184,6 +176,18 @@ class DrillRun:
             for record in (self._readings, self._exact):
                 record.observe(at_s, own)
                 record.take(at_s)
+
+
+def _of_rows(
+    columns: Mapping[str, Columns], rows: Mapping[str, IntArray] | None
+) -> Mapping[str, Columns]:
+    """The columns of these rows, where only some of a measurement's are heard."""
+    return {
+        measurement: fields
+        if rows is None or measurement not in rows
+        else {name: column[rows[measurement]] for name, column in fields.items()}
+        for measurement, fields in columns.items()
+    }
 
 
 def _instants(elapsed_s: float, step_s: float) -> list[float]:

@@ -22,7 +22,7 @@ from typing import Final
 
 import numpy as np
 
-from twin.alert_arrays import Verdict, verdict
+from twin.alert_arrays import Judge, Verdict
 from twin.alert_conditions import OPS_MEASUREMENT
 from twin.alert_history import History
 from twin.alert_rule import INTERVAL_S, Rule
@@ -107,6 +107,7 @@ class Evaluator:
         self._interval_s, self._semantics = interval_s, semantics
         counts = series.counts
         self._history = History([rule.condition for rule in rules], counts)
+        self._judges = {rule.name: Judge(rule.condition, self._history) for rule in rules}
         self._tracks = {
             rule.name: _Track(rule, counts[rule.condition.measurement]) for rule in rules
         }
@@ -146,9 +147,7 @@ class Evaluator:
             if track.rule.name in errors:
                 found = self._failed(track, time_s)
             else:
-                found = self._ticked(
-                    track, verdict(track.rule.condition, self._history, time_s), time_s
-                )
+                found = self._ticked(track, self._judges[track.rule.name](time_s), time_s)
             changes += found
         return changes
 
@@ -163,7 +162,7 @@ class Evaluator:
         return [
             self._transition(track, row, int(track.state[row]), float(track.since_s[row]))
             for track in self._tracks.values()
-            for row in np.flatnonzero(np.isin(track.state, _FIRING)).tolist()
+            for row in np.flatnonzero(_is_in(track.state, *_FIRING)).tolist()
         ]
 
     def add_services(self, services: Sequence[tuple[str, str]]) -> None:
@@ -189,7 +188,7 @@ class Evaluator:
 
     def _ticked(self, track: _Track, found: Verdict, time_s: float) -> list[Transition]:
         track.value = found.value
-        if track.rule.no_data == "ok" and not track.busy and not found.present.any():
+        if track.rule.no_data == "ok" and not track.busy and found.is_empty:
             return []  # nobody was in breach and nobody is: the usual case
         before = track.state.copy()
         rows = np.flatnonzero(found.present)
@@ -203,7 +202,7 @@ class Evaluator:
     def _results(self, track: _Track, rows: IntArray, fires: BoolArray, time_s: float) -> None:
         state = track.state[rows]
         if self._semantics.recovers:
-            loaded = np.isin(state, (ALERTING, PENDING)) & (track.reason[rows] == _NONE)
+            loaded = _is_in(state, ALERTING, PENDING) & (track.reason[rows] == _NONE)
             fires = fires | loaded
         self._alerting(track, rows[fires], time_s, _NONE)
         self._normal(track, rows[~fires], time_s, _NONE)
@@ -227,9 +226,9 @@ class Evaluator:
 
     def _alerting(self, track: _Track, rows: IntArray, time_s: float, reason: int) -> None:
         state = track.state[rows]
-        waits = ~np.isin(state, (ALERTING, PENDING, RECOVERING)) & (track.rule.for_s > 0.0)
+        waits = ~_is_in(state, ALERTING, PENDING, RECOVERING) & (track.rule.for_s > 0.0)
         due = (state == PENDING) & (time_s - track.since_s[rows] >= track.rule.for_s)
-        other = ~np.isin(state, (ALERTING, PENDING)) & ~waits
+        other = ~_is_in(state, ALERTING, PENDING) & ~waits
         self._set(track, rows[waits], PENDING, reason, time_s)
         self._set(track, rows[due | other], ALERTING, reason, time_s)
         self._seen(track, rows, time_s)
@@ -277,3 +276,10 @@ class Evaluator:
             value=float(track.value[row]) if own else float("nan"),
             since_s=float(track.since_s[row]),
         )
+
+
+def _is_in(state: IntArray, *wanted: int) -> BoolArray:
+    found: BoolArray = state == wanted[0]
+    for one in wanted[1:]:
+        found |= state == one
+    return found

@@ -49,6 +49,8 @@ class Sampler:
         _, self._plane_of = plane_groups(fleet.planes)
         self._whole: IntArray = np.zeros(fleet.count, dtype=np.int64)
         self._links: tuple[bytes, FloatArray] = (b"", np.zeros(0))
+        self._on_the_wire = wanted.get(BUS_MEASUREMENT, ())
+        self._scale = np.array([[10.0 ** _DECIMALS[name]] for name in self._on_the_wire])
         # Health follows from all channels: asked for by rules and by the roll-ups of others.
         of_satellites = set(wanted_exact.get(BUS_MEASUREMENT, ()))
         others = wanted_exact.keys() & {PLANE_MEASUREMENT, FLEET_MEASUREMENT}
@@ -61,9 +63,10 @@ class Sampler:
         exact = values
         if seen.broken.sensors or self._judges_health:
             exact = reported(values, self._rows, seen, noise=False)
-        for name in self._wanted[0].get(BUS_MEASUREMENT, ()):
-            scale = 10.0 ** _DECIMALS[name]
-            readings[name] = np.round(readings[name] * scale) / scale
+        if self._on_the_wire:
+            raw = np.array([readings[name] for name in self._on_the_wire])
+            rounded = np.round(raw * self._scale) / self._scale
+            readings.update(zip(self._on_the_wire, rounded, strict=True))
         both = [
             self._chosen(columns, wanted, seen)
             for columns, wanted in zip((readings, exact), self._wanted, strict=True)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from twin.alert_arrays import History, verdict
+from twin.alert_arrays import History, Judge
 from twin.alert_conditions import Comparison, Condition, Expression, Operation, Reading
 from twin.alert_rule import Rule
 from twin.drill_telemetry import Columns
@@ -65,6 +65,9 @@ class Record:
             for rule in rules
         }
         self._history = History(self._conditions.values(), counts)
+        self._judges = {
+            name: Judge(condition, self._history) for name, condition in self._conditions.items()
+        }
         self.times_s: list[float] = []
         self._values: dict[str, list[FloatArray]] = {rule.name: [] for rule in rules}
         self._fires: dict[str, list[BoolArray]] = {rule.name: [] for rule in rules}
@@ -92,8 +95,8 @@ class Record:
     def take(self, time_s: float) -> None:
         """Verdicts now."""
         self.times_s.append(time_s)
-        for name, condition in self._conditions.items():
-            found = verdict(condition, self._history, time_s)
+        for name, judge in self._judges.items():
+            found = judge(time_s)
             self._values[name].append(found.value)
             self._fires[name].append(found.fires)
 

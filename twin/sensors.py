@@ -6,7 +6,7 @@ the same bytes. NaN means that the satellite has no such sensor, or that it is l
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -16,8 +16,11 @@ from twin.channel_limits import LimitTable, add_health
 from twin.channels import ACCEL_CHANNELS, BUS_CHANNELS, Channel
 from twin.fault_effects import FaultEffects, neutral_effects
 from twin.faulted import broken_environment
-from twin.noise import normal
+from twin.noise import normals
 from twin.state import Environment, Fleet, FleetState, FloatArray, IntArray, KeyArray
+
+GROUP_VALUES: Final = 16_384
+"""Numbers of noise that are drawn at once: a part of a core's cache."""
 
 
 class Snapshot(NamedTuple):
@@ -116,13 +119,21 @@ def accelerator_telemetry(accelerators: IntArray, seen: Snapshot) -> tuple[Float
 def _add_noise(
     values: dict[str, FloatArray], channels: Sequence[Channel], keys: KeyArray, seen: Snapshot
 ) -> None:
-    """Gaussian sensor noise of each channel's sigma, kept inside the channel's range."""
-    for channel in channels:
-        if channel.noise > 0.0:
-            noisy = values[channel.name] + channel.noise * normal(
-                seen.seed, channel.name, keys, seen.tick
-            )
-            values[channel.name] = np.clip(noisy, channel.low, channel.high)
+    """Gaussian sensor noise of each channel's sigma, kept inside the channel's range.
+
+    Many channels of few satellites at once: numpy's calls cost as much as a hundred numbers.
+    """
+    noisy = [channel for channel in channels if channel.noise > 0.0]
+    size = max(1, GROUP_VALUES // max(keys.size, 1))
+    for start in range(0, len(noisy), size):
+        group = noisy[start : start + size]
+        names = tuple(channel.name for channel in group)
+        sigma = np.array([[channel.noise] for channel in group])
+        low = [[-np.inf if channel.low is None else channel.low] for channel in group]
+        high = [[np.inf if channel.high is None else channel.high] for channel in group]
+        exact = np.array([values[name] for name in names])
+        drawn = exact + sigma * normals(seen.seed, names, keys, seen.tick)
+        values.update(zip(names, np.clip(drawn, low, high), strict=True))
 
 
 def _in_wire_order(

@@ -99,10 +99,13 @@ class FleetParams:
     def take(self, rows: IntArray) -> "FleetParams":
         """The same parameters for the given rows: (classes,) in, (n,) out.
 
-        Neighbouring rows in order are views of the arrays, which nobody writes to.
+        Neighbouring rows in order are views of the arrays, which nobody writes to; all of them
+        are these parameters themselves.
         """
         chosen: IntArray | slice = rows
-        if rows.size > 1 and (np.diff(rows) == 1).all():
+        if rows.size > 1 and (rows[1:] - rows[:-1] == 1).all():
+            if rows.size == self.mass_kg.size:
+                return self
             chosen = slice(int(rows[0]), int(rows[-1]) + 1)
         return replace(self, **{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
 

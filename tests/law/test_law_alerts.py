@@ -6,6 +6,7 @@ The reference keeps every row and asks it again at every tick, as a database wou
 import math
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from twin.alert_conditions import Comparison, Condition, Number, Operation, Reading, growth
 from twin.alert_rule import Rule
 from twin.alert_states import GRAFANA_9, GRAFANA_12, Evaluator, Semantics, Series
-from twin.alerts import Threshold, last, rule_by_name
+from twin.alerts import RULES, Threshold, last, rule_by_name
 from twin.channels import BUS_MEASUREMENT
 
 SATS = ("A", "B", "C")
@@ -225,3 +226,31 @@ def test_permuting_satellites_permutes_alerts(
         found.append(seen)
     assert found[0] == found[1]
     assert last("eps_soc_pct") in rule.condition.readings()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32), st.floats(0.0, 0.9))
+def test_fields_in_groups_and_reports_in_parts_change_nothing(seed: int, missing: float) -> None:
+    """All rules on noise in which half of everything is a breach: a group of fields at a time or
+    one field, all satellites in one report or some in each."""
+    random = np.random.default_rng(seed)
+    series = Series("f", SATS, ("P", "P", "Q"), (("ingest", "1"),))
+    pair = [Evaluator(series, RULES) for _ in range(2)]
+    for tick in range(12):
+        columns = {
+            measurement: {
+                field: np.where(random.random(n) < missing, np.nan, random.normal(50.0, 60.0, n))
+                for field in fields
+                for n in (series.counts[measurement],)
+            }
+            for measurement, fields in pair[0].fields.items()
+        }
+        pair[0].observe(10.0 * tick, columns)
+        with patch("twin.alert_fields.GROUP_VALUES", 1):
+            for rows in ([2], [0, 1]):
+                part = {name: value[rows] for name, value in columns[BUS_MEASUREMENT].items()}
+                chosen = {BUS_MEASUREMENT: np.array(rows)}
+                pair[1].observe(10.0 * tick, {BUS_MEASUREMENT: part}, chosen)
+            pair[1].observe(10.0 * tick, {k: v for k, v in columns.items() if k != BUS_MEASUREMENT})
+            apart = pair[1].evaluate(10.0 * tick)
+        assert [repr(one) for one in pair[0].evaluate(10.0 * tick)] == [repr(one) for one in apart]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twin.noise import derived_keys, exponential, normal, satellite_keys, uniform
+from twin.noise import derived_keys, exponential, normal, normals, satellite_keys, uniform
 
 IDS = [f"STARLINK_{1000 + i}" for i in range(257)]
 DRAWS = [uniform, normal, exponential]
@@ -25,6 +25,13 @@ def test_law_shards_and_order_do_not_change_a_byte(draw) -> None:  # type: ignor
         assert np.concatenate(shards).tobytes() == whole.tobytes()
     order = np.random.default_rng(1).permutation(len(IDS))
     assert draw(3, "sensor", keys[order], 12).tobytes() == whole[order].tobytes()
+
+
+def test_law_many_streams_at_once_are_the_same_bytes_as_each_alone() -> None:
+    keys, streams = satellite_keys(IDS), ("eps_soc_pct", "tcs_die_t_c", "rad_tid_rad")
+    table = normals(3, streams, keys, 12)
+    for row, stream in zip(table, streams, strict=True):
+        assert row.tobytes() == normal(3, stream, keys, 12).tobytes()
 
 
 @pytest.mark.parametrize("draw", DRAWS)
