@@ -40,9 +40,10 @@ format: $(DEV) ## Format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(RUNTIME) debian ## Measure the physics, beside Basilisk if it is there, the alert rules and the pipeline
+bench: $(RUNTIME) debian ## Measure the physics, beside Basilisk if it is there, the alert rules, a drill and the pipeline
 	$(BIN)/twin bench physics $(ARGS)
 	$(BIN)/twin bench rules $(ARGS)
+	$(BIN)/twin bench drills $(ARGS)
 	$(BIN)/twin bench pipeline $(ARGS)
 
 soak: $(RUNTIME) debian ## 1,000 satellites on real servers for SOAK_S seconds: does anything grow?

@@ -1,8 +1,9 @@
 """Drills off line, one or the whole set, side by side in processes; reports as files."""
 
 import os
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,7 +26,9 @@ from services.drill_tables import (
     print_scoreboard,
 )
 from services.plotting import pyplot
+from twin.alert_rule import INTERVAL_S
 from twin.alerts import RULES
+from twin.drill_load import Drill
 
 _T = TypeVar("_T")
 
@@ -63,8 +66,11 @@ def run_one(name: str, wanted: Wanted) -> bool:
     """Run one drill, print its marks, write what is wanted; whether it passed."""
     if wanted.html is not None:
         pyplot()  # missing: say so before the run
+    begin_s = time.perf_counter()
     one = run_shown(name)
+    took_s = time.perf_counter() - begin_s
     print_marks(one, Console())
+    _say(speed(one.trace.plan.run_s, took_s, f"{one.trace.fleet.count} satellites"))
     section = drill_section(one) if wanted.html is not None else ""
     write_reports([Report(as_data(one), cases_of(one), section)], wanted)
     return one.score.passed
@@ -74,17 +80,29 @@ def run_set(names: Sequence[str], wanted: Wanted, jobs: int | None = None) -> bo
     """Run drills side by side, print the scoreboard, write; whether all passed."""
     if wanted.html is not None:
         pyplot()
-    for name in names:
-        open_drill(name)  # a file that is wrong is told at once
+    begin_s = time.perf_counter()
     reports = run_reports(names, pages=wanted.html is not None, jobs=jobs)
+    took_s = time.perf_counter() - begin_s
     print_scoreboard([one.data for one in reports], Console())
+    run_s = sum(float(one.data["run_s"]) for one in reports)
+    _say(speed(run_s, took_s, f"{len(names)} drills on {_processes(jobs, names)} processes"))
     write_reports(reports, wanted)
     return all(one.data["passed"] for one in reports)
 
 
 def run_reports(names: Sequence[str], *, pages: bool, jobs: int | None = None) -> list[Report]:
-    """Reports of drills in the order of their names, whichever ends first."""
-    return side_by_side(partial(report_of, pages=pages), names, jobs, "drills")
+    """Reports of drills in the order of their names, whichever ends first.
+
+    Raises ConfigurationError for a file that is wrong before any is run.
+    """
+    costs = {name: _cost(open_drill(name)[0]) for name in names}
+    work = partial(report_of, pages=pages)
+    return side_by_side(work, names, jobs, "drills", cost=costs.__getitem__)
+
+
+def _cost(drill: Drill) -> float:
+    """How long a drill runs, in no unit: its steps, and its evaluations at a third of a step."""
+    return drill.keys.run_s * (1.0 / drill.scenario.step_s + 0.3 / INTERVAL_S)
 
 
 def report_of(name: str, *, pages: bool = False) -> Report:
@@ -94,20 +112,44 @@ def report_of(name: str, *, pages: bool = False) -> Report:
 
 
 def side_by_side(
-    work: Callable[[str], _T], names: Sequence[str], jobs: int | None, what: str
+    work: Callable[[str], _T],
+    names: Sequence[str],
+    jobs: int | None,
+    what: str,
+    cost: Callable[[str], float] = lambda _name: 0.0,
 ) -> list[_T]:
-    """work(name) of every name in processes of their own, in the order of the names."""
-    count = jobs or len(os.sched_getaffinity(0))
+    """work(name) of every name in processes of their own, in the order of the names.
+
+    The costliest begin first, so that none is still running when the others are done.
+    """
     with (
         _progress() as bar,
-        ProcessPoolExecutor(min(count, len(names)), mp_context=get_context("spawn")) as pool,
+        ProcessPoolExecutor(_processes(jobs, names), mp_context=get_context("spawn")) as pool,
     ):
         job = bar.add_task(what, total=len(names))
-        found = []
-        for one in pool.map(work, names):
-            found.append(one)
-            bar.update(job, advance=1)
-        return found
+        running = {name: pool.submit(work, name) for name in sorted(names, key=cost, reverse=True)}
+        try:
+            for one in as_completed(running.values()):
+                one.result()
+                bar.update(job, advance=1)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # a failure ends the set
+        return [running[name].result() for name in names]
+
+
+def _processes(jobs: int | None, names: Sequence[str]) -> int:
+    return min(jobs or len(os.sched_getaffinity(0)), len(names))
+
+
+def speed(run_s: float, took_s: float, what: str) -> str:
+    """`100 satellites: 3000 s of simulated time in 1.9 s, 1,579 x real time`; never in a report,
+    which is the same bytes every time."""
+    times = f"{run_s / max(took_s, 1e-9):,.0f} x real time"
+    return f"{what}: {run_s:g} s of simulated time in {took_s:.1f} s, {times}"
+
+
+def _say(text: str) -> None:
+    Console(stderr=True).print(text, highlight=False)
 
 
 def write_reports(reports: Sequence[Report], wanted: Wanted) -> None:
@@ -123,7 +165,7 @@ def write_reports(reports: Sequence[Report], wanted: Wanted) -> None:
         wanted.html.write_text(drills_page(data, [one.section for one in reports]), "utf-8")
     for path in wanted:
         if path is not None:
-            Console(stderr=True).print(f"wrote {path}", highlight=False)
+            _say(f"wrote {path}")
 
 
 def _progress() -> Progress:

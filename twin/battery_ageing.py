@@ -5,11 +5,11 @@ its running extreme and at most REVERSALS open reversals, so that years cost no 
 life used is turned into capacity once a minute: it moves by parts in ten million.
 """
 
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
 
+from twin.replacing import replace
 from twin.state import BoolArray, FleetParams, FleetState, FloatArray, IntArray
 
 REVERSALS: Final = 8

@@ -3,7 +3,6 @@
 Every function gives back its arguments unchanged, bit by bit, under neutral effects.
 """
 
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from twin.cosmic_rays import open_sky_frac
 from twin.environment import earth_view_frac
 from twin.fault_effects import FaultEffects
 from twin.network import link_margin_db
+from twin.replacing import replace
 from twin.solar_particles import s_level, spe_flux_cm2_s
 from twin.state import (
     BoolArray,

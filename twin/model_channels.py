@@ -5,7 +5,6 @@ the same models as the physics but without faults. A reading beside its model te
 place, and a worn part from a hot day.
 """
 
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -15,6 +14,7 @@ from twin.coolant import is_pumped
 from twin.fault_effects import FaultEffects
 from twin.heat_network import LOOP, RADIATOR
 from twin.radiation import dose_rate_rad_s, see_rate_per_s
+from twin.replacing import replace
 from twin.state import SEE_KINDS, Environment, Fleet, FleetState, FloatArray, IntArray
 from twin.thermal import radiator_absorbed_w
 

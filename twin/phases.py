@@ -3,7 +3,6 @@
 Each takes the state and what the whole tick may look at, and gives the state after it.
 """
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +23,7 @@ from twin.battery import FULL_SOC_FRAC
 from twin.coolant import conductance_level
 from twin.faulted import SAFE_RATE_RAD_S, Broken, with_faulted_links
 from twin.heat_network import ARRAY, BATTERY, DIE
+from twin.replacing import replace
 from twin.state import BoolArray, Environment, Fleet, FleetState, FloatArray
 from twin.upsets import UECC, aged_outages, with_canaries, with_corrected_errors, with_upsets
 

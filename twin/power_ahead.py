@@ -4,7 +4,6 @@ The controller grants the payload no more than lets the battery reach the end of
 above the charge at which it would have to shed, so that jobs slow down before they are cut.
 """
 
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -14,6 +13,7 @@ from twin.battery_ageing import aged_params
 from twin.constants import EARTH_GM_M3_S2
 from twin.eclipse import shadow_left_s
 from twin.power import ECLIPSE_SUNLIT_FRAC, LOAD_SHED, SAFE, SAFE_SOC_FRAC, shed_soc_frac
+from twin.replacing import replace
 from twin.state import Environment, FleetParams, FleetState, FloatArray, IntArray
 
 AHEAD_MARGIN_FRAC: Final = 0.02  # charge kept above the trigger for what the forecast misses;

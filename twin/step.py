@@ -3,8 +3,6 @@
 Order: events, wishes of the workload, power, heat, work done, links. Every function is pure.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from twin import battery_ageing, jobs, workload
@@ -14,6 +12,7 @@ from twin.fault_effects import FaultEffects
 from twin.faulted import under_faults, with_plant, with_restarts
 from twin.initial import initial_state
 from twin.phases import Tick, after_events, after_heat, after_links, after_power
+from twin.replacing import replace
 from twin.state import Environment, Fleet, FleetState, FloatArray
 from twin.upsets import accelerator_rows, accelerators_up_count
 

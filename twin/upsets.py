@@ -4,7 +4,6 @@ Everything here is O(events) but for the ageing of outages. Outcomes are drawn f
 the satellite's key, the kind and the event's number, so they do not depend on ticks or shards.
 """
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from twin.noise import derived_keys, exponential, uniform
 from twin.radiation import ACCELS_PER_HOST_COUNT
+from twin.replacing import replace
 from twin.state import SEE_KINDS, BoolArray, Fleet, FleetState, FloatArray, IntArray, KeyArray
 
 SDC, UECC, ACCEL_SEFI, HOST_CPU_SEFI, HOST_RAM_SEFI, SEL, HARD_FAIL = range(len(SEE_KINDS))
