@@ -29,10 +29,10 @@ Grafana and our own evaluator run the same rules with the states of Grafana {GRA
 where 9.4 differs, and why, is in [decision 0018](decisions/0018-rules-as-data.md). One page goes
 out for each *cause*, however many satellites have it. Each rule's name leads to its runbook.
 
-Windows are fixed: rules of single satellites look back {2.0 * LONGEST_REPORT_INTERVAL_S:g} s or more,
-so satellites must report every {LONGEST_REPORT_INTERVAL_S:g} s or more often (`report_interval_s`).
-`twin check`, `twin up` and `twin watch` name a fleet that does not; rules of planes and of the whole
-fleet judge it all the same.
+Windows are fixed: rules of single satellites look back {2 * LONGEST_REPORT_INTERVAL_S:g} s or more,
+so satellites must report every {LONGEST_REPORT_INTERVAL_S:g} s or oftener (`report_interval_s`).
+`twin check`, `twin up` and `twin watch` name a fleet that does not; rules of planes and of the
+whole fleet judge it all the same.
 
 On a quiet day nothing here pages: eclipses that the season announces, passes through the South
 Atlantic Anomaly and time out of contact are part of the rules' conditions.
