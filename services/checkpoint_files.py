@@ -15,7 +15,7 @@ KEPT_COUNT = 8  # of them; later ones lie further apart
 
 def forget_checkpoints(state_dir: Path) -> None:
     """A new run starts at its epoch."""
-    for pattern in ("*.ckpt", "*.commands", "*.rollups", "*.kept/*.ckpt"):
+    for pattern in ("*.ckpt", "*.commands", "*.rollups", "*.kept/*.ckpt", "*.scenarios/*"):
         for path in (state_dir / FOLDER).glob(pattern):
             path.unlink(missing_ok=True)
 

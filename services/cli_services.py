@@ -107,17 +107,20 @@ def simulate(
     """Simulate a fleet and publish its telemetry over MQTT.
 
     Started again with the same scenario, seed and epoch it goes on after the last checkpoint in
-    the state directory. With --shard reports and
+    the state directory. On SIGHUP it reads the scenario again: satellites that are new in the file
+    join, those that are gone from it leave, the others go on. With --shard reports and
     roll-ups are, byte for byte, those of one process; the roll-ups need all n processes.
     """
     settings = load_settings(scenario=scenario, epoch=epoch)
     part = parse_shard(shard)
     log_as_service(settings, "simulate", shard)
+    from services.continued import continued
     from services.control import Control
     from services.runs import open_scenario, plan_simulation
     from services.simulate import run_simulate
 
-    plan = plan_simulation(open_scenario(settings), _rate(rate), duration, started_at, part)
+    opened = continued(settings.state_dir, open_scenario(settings))
+    plan = plan_simulation(opened, _rate(rate), duration, started_at, part)
     if check:
         return
     with only_instance(settings.state_dir, f"simulate-{plan.build.fleet.name}{plan.part_name}"):

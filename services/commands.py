@@ -85,6 +85,24 @@ class SetLimits(_Command):
     limits: dict[str, dict[str, float | None]]
 
 
+class ScenarioCopy(BaseModel):
+    """A scenario's files as they were: path -> SHA-256 of the text, which is kept beside the log."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: str
+    digest: str
+    files: dict[str, str]
+
+
+class ChangeFleet(_Command):
+    """Go on with the fleet of another scenario file; from the operator's file alone."""
+
+    command: Literal["change_fleet"]
+    began_as: ScenarioCopy  # what the run was started with: names it
+    scenario: ScenarioCopy
+
+
 Command = LimitCompute | Inject | Heal | SafeMode
 """What an operator may ask of a satellite, a plane or the whole fleet."""
 
@@ -100,11 +118,14 @@ class CommandRefusedError(ValueError):
     """A command that cannot be carried out; the text says why."""
 
 
-class _AnyOrder(RootModel[Annotated[Command | SetLimits, Field(discriminator="command")]]):
+Order = Command | SetLimits | ChangeFleet
+
+
+class _AnyOrder(RootModel[Annotated[Order, Field(discriminator="command")]]):
     """Whatever a run keeps of what it was told."""
 
 
-def read_order(payload: bytes) -> Command | SetLimits:
+def read_order(payload: bytes) -> Order:
     """A command as a run has kept it. Raises CommandRefusedError."""
     return _read(_AnyOrder, payload).root
 

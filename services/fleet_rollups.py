@@ -1,6 +1,8 @@
 """Roll-ups of a run: made here from all satellites, or one part of them for the first process."""
 
 import logging
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ import numpy as np
 from services.plan import Plan
 from services.rollup_journal import RollupJournal
 from services.rollup_parts import Assembler, RollupPart
-from twin.ledger import Ledger, fleet_rates
+from twin.ledger import NOTHING, Carried, Ledger, fleet_rates
 from twin.minutes import RollupMinutes, minute_of
 from twin.rollups import (
     Columns,
@@ -18,7 +20,7 @@ from twin.rollups import (
     rollup_columns,
 )
 from twin.sensors import Snapshot
-from twin.state import BoolArray
+from twin.state import BoolArray, FloatArray
 
 LOG = logging.getLogger(__name__)
 ROLLUP_EVERY_S = 10.0
@@ -34,6 +36,26 @@ class FleetRollups:
         self.minutes = RollupMinutes(plan.build.fleet)
         self.ledger = Ledger(fleet_rates(plan.build.fleet), epoch_ns)
         self._journal: RollupJournal | None = None
+
+    def move(self, plan: Plan, own: BoolArray, elapsed_s: float, left: Columns) -> None:
+        """The fleet is another from an instant on; left: ledger columns of those that leave."""
+        self._plan, self._own = plan, own
+        self.minutes = self.minutes.moved(plan.build.fleet)
+        self.ledger = self.ledger.changed(fleet_rates(plan.build.fleet), elapsed_s, left)
+
+    def saved(self) -> dict[str, FloatArray]:
+        """Arrays for a checkpoint, of the fleet as a whole."""
+        whole = self.minutes.saved()
+        if self.ledger.carried != NOTHING:
+            whole["ledger_carried"] = np.array(self.ledger.carried)
+        return whole
+
+    def restore(self, saved: Mapping[str, FloatArray]) -> None:
+        """Go on from what `saved` gave. Raises KeyError where it lacks a part."""
+        self.minutes.restore(saved)
+        if "ledger_carried" in saved:
+            carried = Carried(*saved["ledger_carried"].tolist())
+            self.ledger = replace(self.ledger, carried=carried)
 
     def keep_in(self, path: Path) -> None:
         """Where the first of several processes keeps what minutes need after a restart."""

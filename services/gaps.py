@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 import orjson
 
 from services.command_log import CommandLog
+from services.continued import continued
 from services.poison import Guard
 from services.resume import checkpoint_path, resume_before
 from services.runs import OpenedScenario, plan_simulation
+from services.scenario_copies import ScenarioCopies
 from services.settings import Settings
 from services.simulator import Simulator
 from services.store import Store, StoreUnavailableError, open_store
@@ -97,9 +99,11 @@ def _chunks(settings: Settings, question: Question) -> Iterator[list[Row]]:
 
     Commands that the run's simulator has obeyed are obeyed again, at the same ticks.
     """
-    plan = plan_simulation(question.opened, math.inf, question.duration_s, 0.0)
+    opened = continued(settings.state_dir, question.opened)
+    plan = plan_simulation(opened, math.inf, question.duration_s, 0.0)
     simulator = Simulator(plan)
     path = checkpoint_path(settings.state_dir, plan)
+    simulator.copies = ScenarioCopies(path.with_suffix(".scenarios"))
     resume_before(path, simulator, question.since_s)
     simulator.follow(CommandLog(path.with_suffix(".commands"), plan.run_id))
     step_s = simulator.step_s
@@ -110,6 +114,7 @@ def _chunks(settings: Settings, question: Question) -> Iterator[list[Row]]:
         simulator.turn()
         owed = simulator.outbox.take()
         simulator.state_messages.clear()
+        simulator.events.clear()
         question.on_tick(simulator.tick, ticks_count)
         if not begins:
             continue

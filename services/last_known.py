@@ -3,7 +3,7 @@
 import numpy as np
 import orjson
 
-from twin.state import BoolArray, Fleet, FleetState
+from twin.state import BoolArray, Fleet, FleetState, IntArray
 
 
 class LastKnown:
@@ -13,6 +13,12 @@ class LastKnown:
         """has_contact: tell contact too, where reports wait on board for it."""
         self._told = np.full((satellites_count, 3), -1)
         self._has_contact = has_contact
+
+    def moved(self, before: IntArray) -> None:
+        """The fleet is another; before: (n,) row of each until now, -1 of a new one."""
+        told = np.full((before.size, 3), -1)
+        told[before >= 0] = self._told[before[before >= 0]]
+        self._told = told
 
     def changed(
         self, fleet: Fleet, state: FleetState, own: BoolArray, time_ns: int

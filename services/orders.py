@@ -4,6 +4,7 @@ import logging
 import math
 from bisect import insort
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ import orjson
 
 from services.command_log import CommandLog, Obeyed
 from services.commands import (
+    ChangeFleet,
     Command,
     CommandRefusedError,
     Heal,
@@ -47,6 +49,7 @@ class Orders:
         self.to_obey: deque[Obeyed] = deque()  # from before a restart, at ticks still to come
         self.log: CommandLog | None = None
         self.limits: LimitTable | None = None  # None: the dictionary's
+        self.change_fleet: Callable[[ChangeFleet, int], None] | None = None  # who can, if anybody
         self._overrides: dict[str, dict[str, float | None]] = {}
         self._fleet, self._rows, self._own, self._step_s = fleet, rows, own, step_s
         self._take(planned)
@@ -55,6 +58,17 @@ class Orders:
         self._whole = whole
         partly = self._rows.size < whole.fleet.count
         self.faults = whole.part(self._fleet, self._rows) if partly else whole
+
+    def move(self, planned: FaultPlan, fleet: Fleet, rows: IntArray, own: BoolArray) -> None:
+        """The fleet is another from now on: as for the constructor. Power limits are taken over
+        by whoever calls."""
+        self._fleet, self._rows, self._own = fleet, rows, own
+        self._take(planned)
+
+    @property
+    def whole_plan(self) -> FaultPlan:
+        """Faults of the whole fleet, also in a process with a part of it."""
+        return self._whole
 
     def follow(self, log: CommandLog) -> None:
         """Keep commands there from now on, and obey again those that the state has not seen."""
@@ -98,6 +112,12 @@ class Orders:
         command = read_order(order.payload.encode())
         if isinstance(command, SetLimits):
             self._judge_by(command, order, live=live)
+            return int(self._own.sum())
+        if isinstance(command, ChangeFleet):
+            if self.change_fleet is None:
+                raise CommandRefusedError("a fleet in parts does not change")
+            self.change_fleet(command, order.tick)
+            self.obeyed.append(order)
             return int(self._own.sum())
         rows = target_rows(self._whole.fleet, order.target)
         faults = self._whole
@@ -168,9 +188,13 @@ class Orders:
         rows = target_rows(self._whole.fleet, order.target)
         if isinstance(command, Heal):
             known_kind(command.fault)
+        self.keep_for_later(order)
+        return int((np.isin(self._rows, rows) & self._own).sum())
+
+    def keep_for_later(self, order: Obeyed) -> None:
+        """On the disk now, obeyed at its tick. Raises CommandRefusedError where that fails."""
         self._keep(order)
         insort(self.to_obey, order, key=lambda one: one.tick)
-        return int((np.isin(self._rows, rows) & self._own).sum())
 
     def _keep(self, order: Obeyed) -> None:
         """On the disk before it acts. Raises CommandRefusedError where that fails."""

@@ -2,7 +2,8 @@
 
 import hashlib
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +14,12 @@ from twin.scenario import FleetBuild, Scenario
 from twin.shards import fleet_part, part_bounds
 from twin.state import BoolArray, Fleet, IntArray
 from twin.surroundings import Places, chosen_places
+
+
+def run_of(scenario: Scenario, epoch_unix_s: float) -> str:
+    """The name of the run of a scenario from an epoch on."""
+    text = f"{scenario.digest} {scenario.seed} {epoch_unix_s!r}"
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -26,12 +33,12 @@ class Plan:
     duration_s: float = math.inf  # simulated seconds
     started_at_s: float | None = None  # wall clock at which the epoch is due; None = at once
     part: tuple[int, int] = (0, 1)  # this process's part (from 0) of how many
+    texts: Mapping[str, str] = field(default_factory=dict, repr=False)  # files of the scenario
 
     @cached_property
     def run_id(self) -> str:
         """Names (scenario, seed, epoch): the same run has the same name wherever it runs."""
-        text = f"{self.scenario.digest} {self.scenario.seed} {self.epoch_unix_s!r}"
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return run_of(self.scenario, self.epoch_unix_s)
 
     @property
     def part_name(self) -> str:

@@ -2,15 +2,16 @@
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import typer
 from sgp4.api import Satrec
 
 from services.arguments import parse_epoch
 from services.plan import Plan
-from services.scenario_files import find_scenario, read_text
+from services.scenario_copies import Recorded
+from services.scenario_files import find_scenario
 from services.settings import Settings
 from twin.alerts import too_rare
 from twin.errors import ConfigurationError, Problem
@@ -26,6 +27,7 @@ class OpenedScenario:
     build: FleetBuild
     epoch_unix_s: float
     is_present: bool
+    texts: Mapping[str, str] = field(default_factory=dict, repr=False)  # files that were read
 
     @property
     def satrecs(self) -> Sequence[Satrec]:
@@ -41,7 +43,8 @@ def open_scenario(settings: Settings) -> OpenedScenario:
 
     Raises ConfigurationError with every problem, also when no satellite is left.
     """
-    scenario = load_scenario(find_scenario(settings.scenario), read_text)
+    read = Recorded()
+    scenario = load_scenario(find_scenario(settings.scenario), read)
     if settings.epoch is not None:
         try:
             scenario = replace(scenario, epoch_unix_s=parse_epoch(settings.epoch))
@@ -50,11 +53,12 @@ def open_scenario(settings: Settings) -> OpenedScenario:
     epoch_unix_s = scenario.epoch_unix_s
     if epoch_unix_s is None:
         epoch_unix_s = float(round(time.time()))
-    build = build_fleet(scenario, epoch_unix_s, read_text)
+    build = build_fleet(scenario, epoch_unix_s, read)
     if not build.fleet.count:
         problem = Problem(settings.scenario, None, "fleet", "no satellite is left to simulate")
         raise ConfigurationError([problem])
-    return OpenedScenario(scenario, build, epoch_unix_s, scenario.epoch_unix_s is None)
+    is_present = scenario.epoch_unix_s is None
+    return OpenedScenario(scenario, build, epoch_unix_s, is_present, read.texts)
 
 
 def plan_simulation(
@@ -78,6 +82,7 @@ def plan_simulation(
         duration_s=math.inf if duration_s is None else duration_s,
         started_at_s=started_at_s if started_at_s is not None else present_s,
         part=part,
+        texts=opened.texts,
     )
 
 

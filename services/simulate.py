@@ -23,6 +23,7 @@ from services.resume import (
     keep_checkpoints,
     resume_from,
 )
+from services.scenario_copies import ScenarioCopies
 from services.scenario_watch import ScenarioWatch
 from services.service_metrics import watch_simulator
 from services.settings import Settings
@@ -50,13 +51,14 @@ async def run_simulate(
     simulator = Simulator(plan, clock=world.clock)
     path = checkpoint_path(settings.state_dir, plan)
     simulator.rollups.keep_in(path.with_suffix(".rollups"))
+    simulator.copies = ScenarioCopies(path.with_suffix(".scenarios"))
     resume_from(path, simulator)
     simulator.follow(CommandLog(path.with_suffix(".commands"), plan.run_id))
     name = f"simulate{plan.part_name}"
     metrics = Metrics("simulate", plan.part_name.removeprefix("-") or "1")
     metrics.configured("settings", settings_text(settings))
     limits = LimitsFile(settings.limits_file, simulator, metrics)
-    watch = ScenarioWatch(plan.scenario, metrics)
+    watch = ScenarioWatch(simulator, metrics)
     control.on_reload += [limits.reload, watch.reload]
     topic = simulator.topics.service(name)
     service = ServiceState(topic, name, lambda: metrics.config_hash)
@@ -202,8 +204,11 @@ async def _send(simulator: Simulator, connection: Connection) -> None:
 
 
 async def _send_states(simulator: Simulator, connection: Connection) -> None:
-    """Retained states when there is nothing more urgent; the newest of a satellite wins."""
+    """Events, and retained states when there is nothing more urgent; the newest of each wins."""
     while True:
+        while simulator.events:
+            await connection.publish(simulator.topics.event(), simulator.events[0])
+            simulator.events.pop(0)
         pending, simulator.state_messages = simulator.state_messages, {}
         messages = [(simulator.topics.state(name), text) for name, text in pending.items()]
         try:

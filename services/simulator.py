@@ -8,10 +8,12 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
 from services.command_log import CommandLog
+from services.fleet_changes import change_fleet
 from services.fleet_rollups import FleetRollups
 from services.last_known import LastKnown
 from services.mqtt import Message
@@ -20,6 +22,7 @@ from services.outgoing import Outgoing
 from services.pace import SYSTEM_CLOCK, Clock, Pace
 from services.plan import Counts, Plan, share_of
 from services.rollup_parts import PartError, RollupPart, read_part
+from services.scenario_copies import ScenarioCopies
 from services.simulator_state import state_of, status_of, take_up
 from services.topics import Topics, parse
 from services.watermark import Outbox, read_mark
@@ -80,6 +83,11 @@ class Simulator:
         self.lost = np.zeros(self.fleet.count, dtype=np.bool_)
         self.last_known = LastKnown(self.fleet.count, has_contact=playback)
         self.state_messages: dict[str, bytes] = {}
+        self.events: list[bytes] = []  # to be told
+        self.copies = ScenarioCopies()
+        self.homes: dict[str, str] = {}  # satellite -> shard, once the fleet has changed
+        if self.plan.part[1] == 1:
+            self.orders.change_fleet = partial(change_fleet, self)
 
     def _take_part(self) -> None:
         share = share_of(self.plan)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from services.command_log import notes_of, obeyed_of
+from services.commands import ChangeFleet, read_order
 from twin.checkpoint import Checkpoint, CheckpointError, checkpoint_of, taken
 
 if TYPE_CHECKING:
@@ -23,25 +24,29 @@ def state_of(simulator: "Simulator") -> Checkpoint | None:
     run, fleet, recorders = simulator.plan.run_id, simulator.fleet, simulator.recorders
     held = () if recorders is None else recorders.saved(fleet.count)
     extra = {"lost_frac": simulator.lost.astype(np.float64)} | simulator.minutes.saved()
-    notes, whole = notes_of(simulator.orders.obeyed), simulator.rollups.minutes.saved()
+    notes, whole = notes_of(simulator.orders.obeyed), simulator.rollups.saved()
     return checkpoint_of(run, simulator.tick - 1, fleet, simulator.state, extra, held, notes, whole)
 
 
 def take_up(simulator: "Simulator", checkpoint: Checkpoint) -> None:
     """Put a simulator after a checkpoint's tick. Raises CheckpointError where it does not fit."""
-    found = taken(checkpoint, simulator.fleet)
     run = simulator.plan.run_id
-    if found.run_id != run:
-        raise CheckpointError(f"checkpoint of run {found.run_id}, this is {run}")
+    if checkpoint.run_id != run:
+        raise CheckpointError(f"checkpoint of run {checkpoint.run_id}, this is {run}")
+    obeyed = obeyed_of(checkpoint.notes)
+    changes = [one for one in obeyed if isinstance(read_order(one.payload.encode()), ChangeFleet)]
+    if not changes:  # else the fleet is another by then
+        taken(checkpoint, simulator.fleet)
+    for one in obeyed:
+        simulator.orders.carry_out_again(one)
+    found = taken(checkpoint, simulator.fleet)
     simulator.minutes.restore(found.extra)
-    simulator.rollups.minutes.restore(found.whole)
+    simulator.rollups.restore(found.whole)
     simulator.state, simulator.tick = found.state, found.tick + 1
     simulator.rollups.parts.settle((simulator.tick - 1) // simulator.rollup_ticks)
     simulator.counts.ticks = simulator.tick
     if simulator.recorders is not None:
         simulator.recorders.restore(found.held)
-    for one in obeyed_of(found.notes):
-        simulator.orders.carry_out_again(one)
     simulator.lost = found.extra["lost_frac"] > 0.0
 
 

@@ -8,7 +8,7 @@ launch and manufacture are not in any figure here.
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -60,12 +60,44 @@ class Rates:
     ground_co2e_kg_kwh: float  # of electricity from the grid
 
 
+class Carried(NamedTuple):
+    """What a run has cost and done with the fleets that it had before this one."""
+
+    until_s: float = 0.0  # after the epoch: from then on it is this fleet that costs
+    cost_usd: float = 0.0
+    ground_cost_usd: float = 0.0
+    reentry_kg: float = 0.0
+    energy_j: float = 0.0  # of satellites that have left
+    tokens_count: float = 0.0  # theirs
+
+
+NOTHING: Final = Carried()
+"""Of a run whose fleet has not changed."""
+
+
 @dataclass(frozen=True)
 class Ledger:
     """Rates of one run and the moment it began."""
 
     rates: Rates
     epoch_ns: int
+    carried: Carried = NOTHING
+
+    def changed(self, rates: Rates, elapsed_s: float, left: dict[str, FloatArray]) -> "Ledger":
+        """The same account with the rates of another fleet from an instant on.
+
+        left: the columns of `ledger_columns` of the satellites that leave.
+        """
+        before, since_s = self.carried, elapsed_s - self.carried.until_s
+        carried = Carried(
+            elapsed_s,
+            before.cost_usd + self.rates.cost_usd_s * since_s,
+            before.ground_cost_usd + self.rates.ground_cost_usd_s * since_s,
+            before.reentry_kg + self.rates.reentry_kg_s * since_s,
+            before.energy_j + float(left[ENERGY].sum()),
+            before.tokens_count + float(left[TOKENS].sum()),
+        )
+        return Ledger(rates, self.epoch_ns, carried)
 
 
 def fleet_rates(fleet: Fleet) -> Rates:
@@ -116,11 +148,17 @@ def ledger_columns(fleet: Fleet, state: FleetState) -> dict[str, FloatArray]:
 
 
 def ledger_values(
-    rates: Rates, elapsed_s: float, energy_j: float, tokens_count: float
+    rates: Rates,
+    elapsed_s: float,
+    energy_j: float,
+    tokens_count: float,
+    carried: Carried = NOTHING,
 ) -> FloatArray:
     """The fields of a row, (13,) in the order of FIELDS; nan where something is over nothing."""
-    cost_usd = rates.cost_usd_s * elapsed_s
-    energy_kwh, tokens_mtok = energy_j / _J_PER_KWH, tokens_count / _TOKENS_PER_MTOK
+    since_s = elapsed_s - carried.until_s
+    cost_usd = carried.cost_usd + rates.cost_usd_s * since_s
+    energy_kwh = (energy_j + carried.energy_j) / _J_PER_KWH
+    tokens_mtok = (tokens_count + carried.tokens_count) / _TOKENS_PER_MTOK
     ground_kwh = energy_kwh * rates.ground_pue
     per_kwh, per_mtok = energy_kwh or np.nan, tokens_mtok or np.nan
     return np.array(
@@ -133,11 +171,11 @@ def ledger_values(
             cost_usd / per_mtok,
             tokens_mtok / per_kwh,
             rates.cost_usd_s * 3600.0,
-            rates.ground_cost_usd_s * elapsed_s,
+            carried.ground_cost_usd + rates.ground_cost_usd_s * since_s,
             ground_kwh,
             energy_kwh * rates.ground_water_litre_kwh,
             ground_kwh * rates.ground_co2e_kg_kwh,
-            rates.reentry_kg_s * elapsed_s,
+            carried.reentry_kg + rates.reentry_kg_s * since_s,
         ]
     )
 
@@ -151,6 +189,7 @@ def encode_ledger(
         (time_ns - ledger.epoch_ns) * 1e-9,
         float(columns[ENERGY].sum()),
         float(columns[TOKENS].sum()),
+        ledger.carried,
     )
     head = row_template(ECONOMICS_MEASUREMENT, {"fleet": fleet_name})
     return encode_rows([head], _LAYOUT, row[np.newaxis], np.zeros((1, 0), dtype=np.int64), time_ns)

@@ -102,6 +102,17 @@ class SatelliteMinutes:
         self._reported = _reported(fleet)
         self._now = -1
 
+    def moved(self, fleet: Fleet, before: IntArray) -> "SatelliteMinutes":
+        """The same for a changed fleet; before: (n,) row of each until now, -1 of a new one.
+
+        The unfinished minute of a satellite that leaves has no row.
+        """
+        found = SatelliteMinutes(fleet)
+        kept = before >= 0
+        for name in _SAVED:
+            getattr(found, name)[kept] = getattr(self, name)[before[kept]]
+        return found
+
     def begin(self, time_ns: int) -> None:
         """The reports that follow are of this time."""
         self._now = minute_of(time_ns)
@@ -201,6 +212,7 @@ class RollupMinutes:
 
     def __init__(self, fleet: Fleet) -> None:
         planes, _ = plane_groups(fleet.planes)
+        self._planes = planes
         tags = {"fleet": fleet.name}
         self._heads = [
             row_template(FLEET_MINUTE_MEASUREMENT, tags),
@@ -212,6 +224,18 @@ class RollupMinutes:
         self._sign = np.where(_LARGEST, 1.0, -1.0)  # the smallest is the largest of the negative
         self._left_out = -1
         self.forget()
+
+    def moved(self, fleet: Fleet) -> "RollupMinutes":
+        """The same for a changed fleet; the unfinished minute of a plane that leaves has no row."""
+        found = RollupMinutes(fleet)
+        found.minute, found._left_out = self.minute, self._left_out
+        for name in ("total", "there", "extreme"):
+            mine, theirs = getattr(self, name), getattr(found, name)
+            theirs[0] = mine[0]
+            for row, plane in enumerate(found._planes, 1):
+                if plane in self._planes:
+                    theirs[row] = mine[1 + self._planes.index(plane)]
+        return found
 
     def add(self, time_ns: int, tables: Tables) -> bytes:
         """One more roll-up; rows of the minute that is over with it."""

@@ -67,6 +67,15 @@ class Recorders:
             found[row] = head + b"\n" + b"".join(lines for _, lines in reports)
         return tuple(found)
 
+    def moved(self, satellites: int, before: IntArray) -> "Recorders":
+        """The same for a changed fleet; before: (n,) row of each until now, -1 of a new one.
+
+        satellites: how many there were. What waits on board one that leaves is gone with it.
+        """
+        found, held = Recorders(satellites, self.limit_bytes), self.saved(satellites)
+        found.restore(tuple(held[row] if row >= 0 else b"" for row in before.tolist()))
+        return found
+
     def restore(self, saved: tuple[bytes, ...]) -> None:
         """Hold what `saved` gave; () is nothing for anybody."""
         self._recorders.clear()

@@ -96,35 +96,37 @@ class Shard:
         )
 
 
-def plan_shards(fleet: Fleet, step_s: float) -> tuple[Shard, ...]:
-    """Cut the fleet into shards of like satellites, in row order.
+def plan_shards(fleet: Fleet, step_s: float, first: int = 0) -> tuple[Shard, ...]:
+    """Cut the fleet into shards of like satellites, in row order, numbered from `first` on.
 
     Like are those of the same report interval, vendor and set of channels.
 
     step_s: tick [s]; a report interval is rounded to whole ticks, at least one.
     """
-    first_accelerator = np.concatenate([[0], np.cumsum(fleet.params.accel_count)])
-    shards: list[Shard] = []
-    for start, stop in _runs(fleet):
-        period_ticks = max(1, round(float(fleet.report_interval_s[start]) / step_s))
-        rows = np.arange(start, stop)
-        accelerators = np.arange(first_accelerator[start], first_accelerator[stop])
-        shards.append(
-            Shard(
-                name=f"s{len(shards):04d}",
-                rows=rows,
-                accelerators=accelerators,
-                period_ticks=period_ticks,
-                phase_ticks=len(shards) % period_ticks,
-                bus_heads=tuple(_bus_head(fleet, row) for row in range(start, stop)),
-                accelerator_heads=tuple(
-                    head for row in range(start, stop) for head in _accelerator_heads(fleet, row)
-                ),
-                accelerator_layout=FieldLayout.of(ACCEL_CHANNELS, fleet.vendors[start]),
-                bus=_bus_columns()[_channel_set(fleet, start)],
-            )
-        )
-    return tuple(shards)
+    return tuple(
+        shard_of(fleet, start, stop, number, step_s)
+        for number, (start, stop) in enumerate(_runs(fleet), first)
+    )
+
+
+def shard_of(fleet: Fleet, start: int, stop: int, number: int, step_s: float) -> Shard:
+    """Shard `number`: satellites `start` up to `stop`, which are alike."""
+    period_ticks = max(1, round(float(fleet.report_interval_s[start]) / step_s))
+    before = int(fleet.params.accel_count[:start].sum())
+    count = int(fleet.params.accel_count[start:stop].sum())
+    return Shard(
+        name=f"s{number:04d}",
+        rows=np.arange(start, stop),
+        accelerators=np.arange(before, before + count),
+        period_ticks=period_ticks,
+        phase_ticks=number % period_ticks,
+        bus_heads=tuple(_bus_head(fleet, row) for row in range(start, stop)),
+        accelerator_heads=tuple(
+            head for row in range(start, stop) for head in _accelerator_heads(fleet, row)
+        ),
+        accelerator_layout=FieldLayout.of(ACCEL_CHANNELS, fleet.vendors[start]),
+        bus=_bus_columns()[_channel_set(fleet, start)],
+    )
 
 
 def encode_report(shard: Shard, seen: Snapshot, time_ns: int) -> bytes:
