@@ -86,7 +86,7 @@ class SetLimits(_Command):
 
 
 class ScenarioCopy(BaseModel):
-    """A scenario's files as they were: path -> SHA-256 of the text, which is kept beside the log."""
+    """A scenario's files as they were: path -> SHA-256 of the text, kept beside the log."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -82,7 +82,7 @@ class ScenarioWatch:
 
     def _take(self) -> None:
         """Plan the change that the file asks for. Raises ConfigurationError."""
-        simulator, plan, read = self._simulator, self._simulator.plan, Recorded()
+        plan, read = self._simulator.plan, Recorded()
         found = load_scenario(self._began_as.file, read)
         build = build_fleet(found, plan.epoch_unix_s, read)
         wanted = described(found.file, found.digest, read.texts)

@@ -31,6 +31,7 @@ REJECTED = frozenset({400, 413, 422})
 
 
 FORBIDDEN = 403
+MISSING = 404
 EMBEDDED_REQUEST_BYTES = 2_000_000
 
 
@@ -124,6 +125,7 @@ class InfluxStore(_HttpStore):
         super().__init__(settings.influx_url, authorization(settings))
         self._settings = settings
         self._v2: InfluxDBClientAsync | None = None
+        self._makes_databases = False
 
     async def prepare(self) -> None:
         """Learn the server's version and make the 1.x database; 2.x buckets are made by set-up."""
@@ -133,14 +135,24 @@ class InfluxStore(_HttpStore):
             wants_v2 = not version.startswith(("1.6", "1.7"))
         if wants_v2:
             self._v2 = await self._stack.enter_async_context(self._v2_client())
-        for name in self._settings.influx_databases if version.startswith("1.") else ():
+        self._makes_databases = version.startswith("1.")
+        if self._makes_databases:
+            await self._make_databases()
+        LOG.info("store: InfluxDB %s, write API v%d", version, 2 if wants_v2 else 1)
+
+    async def _make_databases(self) -> None:
+        """Where they are not there. A server that cannot make one says so with code 200."""
+        for name in self._settings.influx_databases:
             try:
-                await self._call("POST", "/query", {"q": f'CREATE DATABASE "{name}"'})
+                text = await self._call("POST", "/query", {"q": f'CREATE DATABASE "{name}"'})
             except StoreUnavailableError as error:
                 if error.status != FORBIDDEN:
                     raise
                 LOG.info("this user may not make %s: the store's set-up has made it", name)
-        LOG.info("store: InfluxDB %s, write API v%d", version, 2 if wants_v2 else 1)
+                continue
+            for result in orjson.loads(text)["results"]:
+                if "error" in result:
+                    raise StoreUnavailableError(f"{self.url}: {name}: {result['error']}")
 
     async def _version(self) -> str:
         answer = await self.request("GET", "/ping")
@@ -163,11 +175,18 @@ class InfluxStore(_HttpStore):
 
     async def write(self, lines: bytes) -> None:
         """Write rows of line protocol with nanosecond stamps."""
-        for database, rows in zip(self._settings.influx_databases, by_length(lines), strict=True):
-            if rows and self._v2 is None:
-                await self._call("POST", "/write", {"db": database, "precision": "ns"}, rows)
-            elif rows and self._v2 is not None:
-                await self._write_v2(self._v2, database, rows)
+        try:
+            for database, rows in zip(
+                self._settings.influx_databases, by_length(lines), strict=True
+            ):
+                if rows and self._v2 is None:
+                    await self._call("POST", "/write", {"db": database, "precision": "ns"}, rows)
+                elif rows and self._v2 is not None:
+                    await self._write_v2(self._v2, database, rows)
+        except StoreUnavailableError as error:
+            if error.status == MISSING and self._makes_databases:
+                await self._make_databases()  # a store that was emptied: ready when we come again
+            raise
 
     async def _write_v2(self, client: "InfluxDBClientAsync", bucket: str, lines: bytes) -> None:
         from influxdb_client.rest import ApiException

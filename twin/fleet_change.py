@@ -99,9 +99,9 @@ def _refuse_unlike(old: Fleet, new: Fleet, kept: IntArray) -> None:
     for one in fields(FleetParams):
         mine, theirs = getattr(old.params, one.name)[kept], getattr(new.params, one.name)
         theirs = theirs[: kept.size]
-        same = (mine == theirs) | ((mine != mine) & (theirs != theirs))  # nan is no difference
-        if not same.all():
-            row = int(kept[np.argwhere(~same)[0][0]])
+        differs = ~np.isclose(mine, theirs, rtol=0.0, atol=0.0, equal_nan=True)
+        if differs.any():
+            row = int(kept[np.argwhere(differs)[0][0]])
             raise UnlikeError(old.satellite_ids[row], f"would have another {one.name}")
 
 
@@ -134,22 +134,19 @@ def _refuse_other_jobs(old: Fleet, new: Fleet, kept: IntArray) -> None:
         return
     for tenant in range(mine.shape[1]):
         now, later = mine[kept, tenant], theirs[: kept.size, tenant]
-        size_now = {int(k): int(v) for k, v in zip(*np.unique(mine[:, tenant], return_counts=True))}
-        size_later = {
-            int(k): int(v) for k, v in zip(*np.unique(theirs[:, tenant], return_counts=True))
-        }
-        pairs = {(int(a), int(b)) for a, b in zip(now, later, strict=True)}
-        firsts, seconds = {a for a, _ in pairs}, {b for _, b in pairs}
-        one_to_one = len(firsts) == len(pairs) == len(seconds)
-        for place, row in enumerate(kept.tolist()):
-            group, other = int(now[place]), int(later[place])
-            if group < 0 and other < 0:
-                continue
-            if not one_to_one or size_now[group] != size_later[other]:
-                name = old.tenants.tenants[tenant].name
-                raise UnlikeError(
-                    old.satellite_ids[row], f"would share a job of tenant {name} with others"
-                )
+        # Numbers of jobs change with the fleet; who is in them must not.
+        whole = np.bincount(mine[:, tenant])[now] == np.bincount(theirs[:, tenant])[later]
+        pairs = np.unique(np.column_stack([now, later]), axis=0)
+        split = [np.unique(pairs[:, k], return_counts=True) for k in (0, 1)]
+        alone = [
+            np.isin(one, names[counts == 1])
+            for one, (names, counts) in zip((now, later), split, strict=True)
+        ]
+        differs = ~(whole & alone[0] & alone[1])
+        if differs.any():
+            name = old.tenants.tenants[tenant].name
+            row = int(kept[np.flatnonzero(differs)[0]])
+            raise UnlikeError(old.satellite_ids[row], f"would share a job of {name} with others")
 
 
 def changed_shards(

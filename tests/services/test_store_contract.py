@@ -37,6 +37,8 @@ class FakeInflux:
     )
     mapped: dict[str, str] = field(default_factory=dict)  # 2.x: database to bucket, by somebody
     writes: list[str] = field(default_factory=list)
+    makes_databases: bool = False  # else it answers well and does nothing
+    full_disk: bool = False
 
     @property
     def is_first(self) -> bool:
@@ -92,6 +94,11 @@ class FakeInflux:
             return refusal
         text = request.query["q"]
         if text.startswith("CREATE DATABASE"):
+            if self.full_disk:  # 1.x says so with code 200
+                wrong = {"statement_id": 0, "error": "write meta.dbtmp: no space left on device"}
+                return web.json_response({"results": [wrong]})
+            if self.makes_databases:
+                self.buckets.setdefault(text.split('"')[1], defaultdict(set))
             return web.json_response({"results": [{"statement_id": 0}]})
         name = self._bucket_of(request.query["db"])
         if name not in self.buckets:
@@ -228,3 +235,39 @@ async def test_what_a_mapping_of_2_x_hides_is_not_taken_for_ours() -> None:
             fake.mapped["telemetry"] = "nowhere"
             with pytest.raises(RejectedRowsError, match="database not found"):
                 await frames(store)
+
+
+@pytest.mark.parametrize("version", ["1.6.7", "1.8.10", "v1.12.2"])
+async def test_a_database_that_could_not_be_made_is_no_success(version: str) -> None:
+    fake = FakeInflux(version, buckets={}, makes_databases=True, full_disk=True)
+    async with TestServer(fake.app()) as server:
+        url = str(server.make_url("")).rstrip("/")
+        async with InfluxStore(load_settings(influx_url=url, **login(version))) as store:
+            with pytest.raises(StoreUnavailableError, match="no space left"):
+                await store.prepare()
+            fake.full_disk = False
+            await store.prepare()
+            await store.write(rows("A", 3))
+            assert await frames(store) == {"A": 3}
+            fake.buckets.clear()  # somebody emptied it under us
+            fake.full_disk = True
+            for _ in range(2):
+                with pytest.raises(StoreUnavailableError, match="no space left"):
+                    await store.write(rows("A", 3))
+            fake.full_disk = False
+            with pytest.raises(StoreUnavailableError, match="404"):
+                await store.write(rows("A", 3))
+            await store.write(rows("A", 3))
+            assert await frames(store) == {"A": 3}
+
+
+async def test_val_real_influxdb_gets_its_dropped_database_back() -> None:
+    with influxd_server() as server:
+        async with InfluxStore(load_settings(influx_url=server.url)) as store:
+            await store.prepare()
+            await store.write(rows("A", 2))
+            await store._call("POST", "/query", {"q": 'DROP DATABASE "telemetry"'})
+            with pytest.raises(StoreUnavailableError, match="404"):
+                await store.write(rows("A", 2))
+            await store.write(rows("A", 2))
+            assert await frames(store) == {"A": 2}
