@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import ssl
+from collections.abc import Mapping
+from typing import Any
 
 import orjson
 from aiohttp import web
@@ -11,6 +13,7 @@ from services.config_hash import settings_text
 from services.console.alerts import AlertBoard
 from services.console.app import LOOPBACK_HOSTS, create_app
 from services.console.feed import LiveFleet
+from services.fleet_events import FLEET_CHANGED, names_in
 from services.http_site import Site
 from services.metrics import Metrics
 from services.mqtt import Connection, Message, ServiceState, keep_connected
@@ -49,13 +52,10 @@ class PipelineStatus:
         """What a service said last; nothing if it has not spoken."""
         return self._services.get(name, {})
 
-    def on_event(self, payload: bytes) -> None:
-        """The newest events, a bounded number."""
-        try:
-            event = orjson.loads(payload)
-        except orjson.JSONDecodeError:
-            return
-        self._events = [event, *self._events][:EVENTS_KEPT]
+    def on_event(self, event: Mapping[str, Any]) -> None:
+        """The newest events, a bounded number; names of satellites are on the map."""
+        shown = {name: value for name, value in event.items() if not isinstance(value, list)}
+        self._events = [shown, *self._events][:EVENTS_KEPT]
 
     def _sum(self, counter: str) -> int:
         values = (state.get(counter) for state in self._services.values())
@@ -162,4 +162,16 @@ def _show(message: Message, live: LiveFleet, status: PipelineStatus, alerts: Ale
     elif address.lane == "alerts":
         alerts.on_states(address.fleet, message.payload)
     elif address.lane == "event":
-        status.on_event(message.payload)
+        _show_event(message.payload, address.fleet, live, status)
+
+
+def _show_event(payload: bytes, fleet: str, live: LiveFleet, status: PipelineStatus) -> None:
+    try:
+        event = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return
+    if not isinstance(event, dict):
+        return
+    status.on_event(event)
+    if event.get("kind") == FLEET_CHANGED and fleet == live.fleet_name:
+        live.change_fleet(names_in(event, "joined"), names_in(event, "left"))

@@ -6,12 +6,14 @@ a restart and `twin gaps` do it again at the same tick, from the copies of the f
 
 import logging
 from dataclasses import replace
+from itertools import compress
 from typing import TYPE_CHECKING
 
 import numpy as np
 import orjson
 
 from services.commands import ChangeFleet
+from services.fleet_events import FLEET_CHANGED, NAMED_LIMIT
 from services.plan import Plan
 from services.scenario_copies import ScenarioCopies
 from twin.errors import ConfigurationError, Problem
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from services.simulator import Simulator
 
 LOG = logging.getLogger(__name__)
-NAMED_LIMIT = 1_000  # satellites that one event names; our choice
 
 
 def prepared(
@@ -54,12 +55,12 @@ def prepared(
 
 def change_fleet(simulator: "Simulator", command: ChangeFleet, tick: int) -> None:
     """Go on with another fleet from a tick on. Raises ConfigurationError, then nothing changed."""
-    plan, old = simulator.plan, simulator.fleet
+    plan, old, old_shards = simulator.plan, simulator.fleet, simulator.shards
     change = prepared(plan, plan.build, simulator.copies, command)
     fleet, step_s = change.build.fleet, simulator.step_s
     homes = simulator.homes or homes_of(simulator)
     try:
-        shards = changed_shards(simulator.shards, old, change, step_s, homes)
+        shards = changed_shards(old_shards, old, change, step_s, homes)
     except UnlikeError as error:
         problem = Problem(command.scenario.file, None, "fleet", str(error))
         raise ConfigurationError([problem]) from None
@@ -81,7 +82,7 @@ def change_fleet(simulator: "Simulator", command: ChangeFleet, tick: int) -> Non
     simulator.encode_rows = encoder_for(shards)
     simulator.homes = homes | homes_in(shards, fleet)
     _move_the_rest(simulator, change, old.count)
-    _tell(simulator, change, old.satellite_ids, tick)
+    _tell(simulator, change, old.satellite_ids, old_shards, tick)
 
 
 def homes_of(simulator: "Simulator") -> dict[str, str]:
@@ -118,22 +119,33 @@ def _move_the_rest(simulator: "Simulator", change: FleetChange, old_count: int) 
     simulator.fleet = replace(fleet, params=simulator.orders.limited(simulator.design))
 
 
-def _tell(simulator: "Simulator", change: FleetChange, ids: tuple[str, ...], tick: int) -> None:
-    """Retained states of those that have left are taken away; an event names who came and went."""
-    gone = [name for name, leaves in zip(ids, change.leaving.tolist(), strict=True) if leaves]
+def _tell(
+    simulator: "Simulator",
+    change: FleetChange,
+    ids: tuple[str, ...],
+    shards: tuple[Shard, ...],
+    tick: int,
+) -> None:
+    """Retained states of those that have left are taken away; events name who came and went.
+
+    ids and shards: of the fleet as it was.
+    """
+    gone = list(compress(ids, change.leaving.tolist()))
     joined, fleet = change.joined, simulator.fleet
     simulator.state_messages |= dict.fromkeys(gone, b"")
+    left = {one.name for one in simulator.shards if one.rows.size}
     event = {
         "t_ns": simulator.epoch_ns + round(tick * simulator.step_s * 1e9),
         "target": "all",
-        "kind": "fleet_changed",
+        "kind": FLEET_CHANGED,
+        "reason": f"{len(joined)} satellites join, {len(gone)} leave",
         "satellites": fleet.count,
-        "joined_count": len(joined),
-        "left_count": len(gone),
-        "joined": list(joined[:NAMED_LIMIT]),
-        "left": gone[:NAMED_LIMIT],
     }
-    simulator.events.append(orjson.dumps(event))
+    ended = [one.name for one in shards if one.rows.size and one.name not in left]
+    for first in range(0, max(len(joined), len(gone), len(ended), 1), NAMED_LIMIT):
+        part = slice(first, first + NAMED_LIMIT)
+        names = {"joined": joined[part], "left": gone[part], "ended_shards": ended[part]}
+        simulator.events.append(orjson.dumps(event | names))
     LOG.info(
         "tick %d: %d satellites join (%s), %d leave (%s), %d fly",
         tick,

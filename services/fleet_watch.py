@@ -59,6 +59,7 @@ class FleetWatch:
         self._plane_row: dict[str, int] = {}
         self._has_left: dict[str, bool] = {}  # by name of a simulator
         self._told: dict[str, tuple[bool, int]] = {}  # contact, of satellites not yet heard
+        self._retired_ns: dict[int, int] = {}  # since when a satellite has left the fleet
 
     def hear(self, batch: Batch) -> None:
         """Take the rows of a checked batch; they wait until their instant is judged."""
@@ -75,8 +76,28 @@ class FleetWatch:
             self.next_ns = -(-newest_ns // EVERY_NS) * EVERY_NS
         for block in blocks:
             if block.measurement == BUS_MEASUREMENT:
-                self.ages.hear(block.rows, block.times_ns, self.clock.newest_ns)
+                self._hear_ages(block)
             self._wait(block)
+
+    def _hear_ages(self, block: Block) -> None:
+        """Reports from before a satellite left do not bring it back."""
+        rows, times_ns = block.rows, block.times_ns
+        if self._retired_ns:
+            since_ns = np.array([self._retired_ns.get(row, 0) for row in rows.tolist()])
+            is_heard = times_ns >= since_ns
+            rows, times_ns = rows[is_heard], times_ns[is_heard]
+            for row in rows.tolist():
+                self._retired_ns.pop(row, None)
+        self.ages.hear(rows, times_ns, self.clock.newest_ns)
+
+    def retire(self, satellites: Sequence[str], shards: Sequence[str], time_ns: int) -> None:
+        """These satellites have left the fleet, and these shards say nothing more."""
+        row_of = self.rows.series[BUS_MEASUREMENT].row_of
+        rows = [row_of[name] for name in satellites if name in row_of]
+        self._retired_ns |= dict.fromkeys(rows, time_ns)
+        self.ages.retire(rows)
+        for shard in shards:
+            self._newest.pop(shard, None)
 
     def contact(self, satellite: str, is_on: bool, time_ns: int) -> None:
         """The ground says that a satellite came into contact or went out of it."""

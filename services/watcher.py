@@ -10,6 +10,7 @@ import orjson
 from services.alert_book import AlertBook
 from services.console.runs import Runs
 from services.console.simclock import NS
+from services.fleet_events import FLEET_CHANGED, names_in
 from services.fleet_watch import EVERY_NS, Evaluation, FleetWatch
 from services.lanes import Lanes, RefusedMessageError
 from services.mqtt import Message
@@ -154,8 +155,13 @@ class Watcher:
     def _on_event(self, address: Address, message: Message) -> None:
         """What a simulator did; our own events come back too, and are known already."""
         given = _json(message.payload)
-        if given.get("kind") != "alert":
-            self.output.add_command(address.fleet, given)
+        if given.get("kind") == "alert":
+            return
+        self.output.add_command(address.fleet, given)
+        watched, time_ns = self.fleets.get(address.fleet), given.get("t_ns")
+        if given.get("kind") == FLEET_CHANGED and watched is not None and isinstance(time_ns, int):
+            left, shards = names_in(given, "left"), names_in(given, "ended_shards")
+            watched.watch.retire(left, shards, time_ns)
 
     def _on_service(self, address: Address, message: Message) -> None:
         """A simulator's farewell; one that was lost has said nothing of the kind."""

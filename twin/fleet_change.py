@@ -97,6 +97,8 @@ def _refuse_unlike(old: Fleet, new: Fleet, kept: IntArray) -> None:
             if not np.array_equal(one, other):
                 raise UnlikeError(old.satellite_ids[row], f"would have another {label}")
     for one in fields(FleetParams):
+        if one.name == "thermal_class":  # a number among the groups: what it stands for is compared
+            continue
         mine, theirs = getattr(old.params, one.name)[kept], getattr(new.params, one.name)
         theirs = theirs[: kept.size]
         differs = ~np.isclose(mine, theirs, rtol=0.0, atol=0.0, equal_nan=True)

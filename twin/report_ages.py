@@ -60,6 +60,13 @@ class ReportAges:
         self._interval_ns[rows[shorter]] = step_ns[shorter]
         self._stamp_ns[rows] = stamps_ns
 
+    def retire(self, rows: IntArray | Sequence[int]) -> None:
+        """These satellites, (r,), have left the fleet: as if they had never been heard."""
+        rows = np.asarray(rows, np.int64)
+        for one in (self._stamp_ns, self._heard_ns, self._interval_ns, self._contact_ns):
+            one[rows] = _NEVER
+        self._in_contact[rows] = True
+
     def contact(self, rows: IntArray | Sequence[int], is_on: bool, now_ns: int) -> None:
         """These satellites, (r,), came into contact or went out of it at `now_ns`."""
         rows = np.asarray(rows, np.int64)

@@ -7,7 +7,7 @@ pictures and gets the newest: nothing queues, so memory does not grow with brows
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,6 +97,7 @@ class LiveFleet:
         self.fleet_name = ""
         self.roster = Roster(self._limit, self.roster)
         self._room = 0
+        self._left: set[str] = set()  # satellites that have left the fleet
         self._values = np.zeros((0, len(self.channels)), np.float32)
         self._time_ns = np.zeros(0, np.int64)
         self._interval_s = np.zeros(0)
@@ -159,6 +160,22 @@ class LiveFleet:
         """Take a satellite's retained state message: name, preset, plane, accelerators."""
         if not self.roster.describe(satellite_id, payload):
             self.counts.rejected += 1
+
+    def change_fleet(self, joined: Collection[str], left: Collection[str]) -> None:
+        """Satellites have joined or left: those that left are no part of the picture any more.
+
+        Browsers start anew. What still comes of those that left is not taken.
+        """
+        gone = {name: row for name in left if (row := self.roster.row(name)) is not None}
+        self._left = (self._left - {*joined}) | gone.keys()
+        if not gone:
+            return
+        kept = np.delete(np.arange(len(self.roster)), [*gone.values()])
+        self.run, self.roster = secrets.token_hex(4), self.roster.without(gone.keys())
+        for name in ("_values", "_time_ns", "_interval_s", "_previous", "_previous_ns", "_mark"):
+            setattr(self, name, getattr(self, name)[kept])
+        self._room, self._heads = len(self.roster), {}
+        self._mark[:] = self.tick_number + 1
 
     def tick(self) -> int:
         """Publish the picture; returns its number."""
@@ -224,7 +241,10 @@ class LiveFleet:
         parsed = parse_head(head)
         place: tuple[int, str | None] | None = None
         if parsed.measurement in (BUS_MEASUREMENT, ACCEL_MEASUREMENT):
-            row = self.roster.admit(parsed.tags.get("sat", ""), parsed.tags.get("plane", ""))
+            satellite = parsed.tags.get("sat", "")
+            if satellite in self._left:
+                return None
+            row = self.roster.admit(satellite, parsed.tags.get("plane", ""))
             if row is None:
                 raise ValueError("unfit satellite id, or too many satellites")
             self._make_room()

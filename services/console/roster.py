@@ -1,6 +1,6 @@
 """Who is in the live picture: ids, planes and presets, discovered from what arrives."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +79,15 @@ class Roster:
         )
         self.version += 1
         return row
+
+    def without(self, satellites: Collection[str]) -> "Roster":
+        """The same without some satellites, the others in their order."""
+        found = Roster(self._limit)
+        found._told = {name: one for name, one in self._told.items() if name not in satellites}
+        found.satellites = [one for one in self.satellites if one.satellite_id not in satellites]
+        found._row = {one.satellite_id: row for row, one in enumerate(found.satellites)}
+        found.version = self.version + 1
+        return found
 
     def describe(self, satellite_id: str, payload: bytes | Mapping[str, Any]) -> bool:
         """Take a retained state message (JSON object); False when it is not usable."""

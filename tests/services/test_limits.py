@@ -1,6 +1,5 @@
 """Limits changed while a run is on: in force at the next tick and kept; bad files are named."""
 
-import logging
 import math
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from services.command_log import CommandLog
 from services.limits import LimitsFile, read_limits
 from services.metrics import Metrics
 from services.runs import OpenedScenario, open_scenario, plan_simulation
-from services.scenario_watch import ScenarioWatch
 from services.settings import Settings
 from services.simulator import Simulator
 from twin.channel_limits import dictionary_limits, limit_violations, limits_with
@@ -158,33 +156,3 @@ def test_limits_are_changed_where_named_and_nowhere_else() -> None:
 
 
 ALL = ("warning_low", "warning_high", "critical_low", "critical_high")
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ("count: 3", "count: 4", "limited.yaml:5: fleet.0: another run"),
-        ("name: limited", "name: limited\nseed: 7", "limited.yaml:3: seed: another run"),
-        ("preset: starcloud-1", "preset: starcloud-one", "did you mean"),
-        ("fleet:", "flet:", "flet: unknown key"),
-    ],
-)
-def test_a_scenario_that_is_not_what_runs_is_named_and_changes_nothing(
-    opened: OpenedScenario,
-    caplog: pytest.LogCaptureFixture,
-    old: str,
-    new: str,
-    said: str,
-) -> None:
-    path, metrics = Path(opened.scenario.file), Metrics("simulate")
-    watch = ScenarioWatch(opened.scenario, metrics)
-    caplog.set_level(logging.INFO)
-    watch.reload()
-    path.write_text(SCENARIO + "# a remark\n")
-    watch.reload()
-    assert (metrics.reload_failures, caplog.messages) == (0, [])
-    path.write_text(SCENARIO.replace(old, new))
-    watch.reload()
-    assert metrics.reload_failures == 1
-    assert said in caplog.text
-    assert "stays as it was" in caplog.text
