@@ -25,12 +25,12 @@ from twin.fleet_change import (
     changed_shards,
     changed_state,
     fleet_change,
+    homes_in,
 )
 from twin.initial import initial_state
 from twin.ledger import ledger_columns
 from twin.reports import Shard, encoder_for, plan_shards
 from twin.scenario import FleetBuild, build_fleet, load_scenario
-from twin.state import Fleet
 from twin.surroundings import surroundings
 
 if TYPE_CHECKING:
@@ -89,11 +89,6 @@ def homes_of(simulator: "Simulator") -> dict[str, str]:
     """Satellite -> shard, of everybody at the epoch."""
     fleet = simulator.plan.build.fleet
     return homes_in(plan_shards(fleet, simulator.step_s), fleet)
-
-
-def homes_in(shards: tuple[Shard, ...], fleet: Fleet) -> dict[str, str]:
-    """Satellite -> shard."""
-    return {fleet.satellite_ids[row]: one.name for one in shards for row in one.rows.tolist()}
 
 
 def _give_orders(simulator: "Simulator", change: FleetChange, elapsed_s: float) -> None:

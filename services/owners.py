@@ -6,9 +6,11 @@
 
 Without such a file the first shard of a run that names a satellite owns it. `twin config owners
 SCENARIO` writes the file of a scenario.
+Satellites that join a running fleet must be in it before they do (`--was`).
 """
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +22,7 @@ from services.metrics import Metrics
 from services.satellite_json import NAME
 from services.settings import Settings
 from twin.errors import ConfigurationError, Problem
+from twin.fleet_change import UnlikeError, changed_shards, fleet_change, homes_in
 from twin.located_yaml import Vocabulary, load_mapping, problems_of
 from twin.reports import plan_shards
 
@@ -90,14 +93,30 @@ class Owners:
         self._metrics.configured("owners", text)
 
 
-def owners_text(settings: Settings) -> str:
-    """The file of a scenario, as YAML."""
+def owners_text(settings: Settings, was: Sequence[str] = ()) -> str:
+    """The file of a scenario, as YAML.
+
+    was: scenarios that its run has had before, the first one first. Those that stay keep their
+    shards; those that have left are listed too, for what still comes of them. Raises
+    ConfigurationError where one does not follow from the one before.
+    """
     from services.runs import open_scenario
 
-    opened = open_scenario(settings)
-    fleet = opened.build.fleet
-    shards = {
-        shard.name: [fleet.satellite_ids[row] for row in shard.rows.tolist()]
-        for shard in plan_shards(fleet, opened.scenario.step_s)
-    }
-    return yaml.safe_dump({"fleets": {fleet.name: shards}}, sort_keys=False)
+    names = [*was, settings.scenario]
+    opened = [open_scenario(settings.model_copy(update={"scenario": name})) for name in names]
+    build, step_s = opened[0].build, opened[0].scenario.step_s
+    shards = plan_shards(build.fleet, step_s)
+    owners = homes_in(shards, build.fleet)
+    for later in opened[1:]:
+        try:
+            change = fleet_change(build.fleet, build.places, later.build)
+            shards = changed_shards(shards, build.fleet, change, step_s, owners)
+        except UnlikeError as error:
+            problem = later.scenario.problem(("fleet",), f"{error}: another run")
+            raise ConfigurationError([problem]) from None
+        build = change.build
+        owners |= homes_in(shards, build.fleet)
+    listed: dict[str, list[str]] = {one.name: [] for one in shards}
+    for satellite, shard in owners.items():
+        listed[shard].append(satellite)
+    return yaml.safe_dump({"fleets": {build.fleet.name: listed}}, sort_keys=False)

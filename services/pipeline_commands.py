@@ -74,11 +74,20 @@ def config_show(
 @config_app.command("owners")
 def config_owners(
     scenario: Annotated[str, typer.Argument(help="A scenario file or a shipped one's name.")],
+    was: Annotated[
+        list[str] | None,
+        typer.Option(help="What its run has flown before, the first one first; may be repeated."),
+    ] = None,
 ) -> None:
-    """Which shard names which satellite in a scenario: a file for TWIN_OWNERS_FILE."""
+    """Which shard names which satellite in a scenario: a file for TWIN_OWNERS_FILE.
+
+    Where a running fleet is to change: `twin config owners new.yaml --was old.yaml`, SIGHUP to the
+    ingester and the watcher, then the new scenario in the place of the old one and SIGHUP to the
+    simulator.
+    """
     from services.owners import owners_text
 
-    typer.echo(owners_text(load_settings(scenario=scenario)), nl=False)
+    typer.echo(owners_text(load_settings(scenario=scenario), was or ()), nl=False)
 
 
 @drain_app.command("drain")

@@ -11,12 +11,12 @@ from dataclasses import fields
 
 from services.command_log import Obeyed
 from services.commands import ChangeFleet, CommandRefusedError, ScenarioCopy, read_order
-from services.fleet_changes import homes_in, homes_of, prepared
+from services.fleet_changes import homes_of, prepared
 from services.metrics import Metrics
 from services.scenario_copies import Recorded, described
 from services.simulator import Simulator
 from twin.errors import ConfigurationError, Problem
-from twin.fleet_change import UnlikeError, changed_shards, fleet_change
+from twin.fleet_change import UnlikeError, changed_shards, fleet_change, homes_in
 from twin.located_yaml import Location
 from twin.scenario import FleetBuild, Scenario, build_fleet, load_scenario
 

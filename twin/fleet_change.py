@@ -151,6 +151,11 @@ def _refuse_other_jobs(old: Fleet, new: Fleet, kept: IntArray) -> None:
             raise UnlikeError(old.satellite_ids[row], f"would share a job of {name} with others")
 
 
+def homes_in(shards: tuple[Shard, ...], fleet: Fleet) -> dict[str, str]:
+    """Satellite -> the shard that it reports by."""
+    return {fleet.satellite_ids[row]: one.name for one in shards for row in one.rows.tolist()}
+
+
 def changed_shards(
     shards: tuple[Shard, ...],
     old: Fleet,

@@ -17,8 +17,10 @@ from services.console.feed import LiveFleet
 from services.console_service import PipelineStatus, _show
 from services.continued import continued
 from services.gaps import Question, _chunks
+from services.lanes import Lanes
 from services.metrics import Metrics
 from services.mqtt import Message
+from services.owners import owners_text, read_owners
 from services.resume import checkpoint_path, resume_from
 from services.runs import OpenedScenario, open_scenario, plan_simulation
 from services.scenario_copies import ScenarioCopies
@@ -440,3 +442,28 @@ def test_the_console_shows_who_flies(path: Path) -> None:
         "1 satellites join, 0 leave",
         "2 satellites join, 1 leave",
     ]
+
+
+def test_the_owners_file_knows_who_joins(path: Path, tmp_path: Path) -> None:
+    """A lane that is guarded by a file takes every batch of a fleet that changed twice."""
+    names = [str(tmp_path / f"{number}.yaml") for number in range(3)]
+    for name, groups in zip(names, [(RING, OLD), (NEW, RING), (OLD, NEW)], strict=True):
+        Path(name).write_text(text(*groups))
+    listed = tmp_path / "owners.yaml"
+    listed.write_text(owners_text(Settings(scenario=names[2]), names[:2]))
+    lanes = Lanes(lambda: read_owners(listed))
+    without = Lanes()
+    one, watch = started(path)
+    refused = 0
+    for name, until in zip(names, (15, 35, 60), strict=True):
+        path.write_text(Path(name).read_text())
+        watch.reload()
+        ran(one, until)
+    for owed in one.outbox:
+        sent = Message(one.outgoing.topic(owed), owed.payload, False, lambda: None)
+        refused += lanes.check(sent) is None or without.check(sent) is None
+    assert (refused, watch._metrics.reload_failures) == (0, 0)
+    assert one.fleet.satellite_ids == ("new_1", "new_2", "old")
+    Path(names[1]).write_text(text(RING.replace("610", "611")))
+    with pytest.raises(ConfigurationError, match="ring_1 would have another orbit: another run"):
+        owners_text(Settings(scenario=names[1]), names[:1])
