@@ -56,10 +56,14 @@ def default_contacts() -> tuple[ContactSpec, ...]:
     )
 
 
-def alerting_files(rules: Sequence[RuleSpec], told: tuple[ContactSpec, ...] = ()) -> dict[str, str]:
-    """File name -> text of every file of the folder."""
+def alerting_files(
+    rules: Sequence[RuleSpec],
+    told: tuple[ContactSpec, ...] = (),
+    route: RouteSpec | None = None,
+) -> dict[str, str]:
+    """File name -> text of every file of the folder; `route`: another tree than the usual one."""
     told = told or default_contacts()
-    root: RouteSpec = reachable(tree(fleet_causes(rules)), {one.name for one in told})
+    root = route or reachable(tree(fleet_causes(rules)), {one.name for one in told})
     documents: dict[str, Json] = {
         "contact-points.yaml": contact_points_file(told),
         "mute-timings.yaml": mute_timings_file(MUTES),

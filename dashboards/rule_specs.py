@@ -2,18 +2,24 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Final, Literal
 
 from dashboards.grafana_rules import RuleSpec
 from dashboards.panels import DashboardSpec
-from dashboards.rules_influxql import rule_query
-from twin.alert_conditions import Condition
+from dashboards.rules_influxql import recorded_query, rule_query
+from twin.alert_conditions import OPS_MEASUREMENT, Condition
 from twin.alert_rule import INTERVAL_S, NoData, Rule
 from twin.alerts import RULES
 
 STATES: Final[dict[NoData, Literal["OK", "Alerting"]]] = {"ok": "OK", "alerting": "Alerting"}
 _VALUE: Final = '{{ printf "%.4g" $values.B.Value }}'
+
+
+RECORDED_WINDOW_S: Final = 30
+"""How far rules look back where they ask what the watch found: it judges every 10 s, and two
+of its instants may be late or lost."""
 
 
 def rule_specs(
@@ -24,6 +30,55 @@ def rule_specs(
     `runbook_url` is the address of the folder of runbooks, where they are served.
     """
     return tuple(rule_spec(rule, boards, runbook_url) for rule in rules)
+
+
+def recorded_specs(
+    boards: Sequence[DashboardSpec], rules: Sequence[Rule] = RULES, runbook_url: str = ""
+) -> tuple[RuleSpec, ...]:
+    """The same rules, those of single satellites asking what the watch found; and one about it.
+
+    Names, labels, thresholds and waits are the same, so either set replaces the other.
+    """
+    found = []
+    for rule in rules:
+        spec = rule_spec(rule, boards, runbook_url)
+        if rule.scope == "satellite":
+            spec = replace(spec, query=recorded_query(rule).text, window_s=RECORDED_WINDOW_S)
+        found.append(spec)
+    return (*found, watch_silent(boards))
+
+
+def watch_silent(boards: Sequence[DashboardSpec]) -> RuleSpec:
+    """Pages when the watch says nothing of itself: then no rule of a satellite can fire."""
+    return RuleSpec(
+        uid="twin-watch-silent",
+        title="The watch is silent",
+        group="pipeline",
+        query=f'SELECT count("broker_up") AS "v" FROM "{OPS_MEASUREMENT}" '
+        "WHERE \"service\" = 'watch' AND $timeFilter",
+        window_s=60,
+        evaluator="lt",
+        params=(0.5,),
+        for_s=60,
+        labels={
+            "severity": "critical",
+            "subsystem": "pipeline",
+            "scope": "pipeline",
+            "cause": "watch",
+            "rule": "watch_silent",
+        },
+        annotations={
+            "summary": "twin watch reports nothing: rules of single satellites are blind",
+            "description": "Rules of single satellites ask what the watch finds "
+            "(TWIN_ALERT_SOURCE=watch), and it has written nothing of itself for a minute.",
+            "impact": "No alert of a single satellite begins; those that fire end.",
+            "action": "1. Look at the log of twin watch and start it again. 2. Until it runs: "
+            "TWIN_ALERT_SOURCE=telemetry twin provision apply --only rules.",
+            "runbook": "docs/grafana.md",
+        },
+        no_data="Alerting",
+        panel=panel_of("twin-pipeline", "", boards),
+    )
 
 
 def rule_spec(rule: Rule, boards: Sequence[DashboardSpec] = (), runbook_url: str = "") -> RuleSpec:

@@ -9,6 +9,7 @@ ten thousand is one kilobyte of answer. `twin/alert_arrays.py` is the same on ar
 
 from dashboards.panels import QuerySpec
 from twin.alert_conditions import (
+    BREACH_MEASUREMENT,
     TAGS,
     Comparison,
     Condition,
@@ -23,6 +24,18 @@ from twin.alert_rule import Rule
 def rule_query(rule: Rule) -> QuerySpec:
     """The query of a rule: exactly one numeric column `v`, tags as labels."""
     return QuerySpec(condition_query(rule.condition), "A", "time_series", "")
+
+
+def recorded_query(rule: Rule) -> QuerySpec:
+    """The same answer from what the watch found: it costs what is in breach, not the fleet."""
+    tags = ", ".join(f'"{tag}"' for tag in TAGS[rule.condition.measurement])
+    return QuerySpec(
+        f'SELECT last("v") AS "v" FROM "{BREACH_MEASUREMENT}" '
+        f"WHERE \"rule\" = '{rule.name}' AND $timeFilter GROUP BY {tags}",
+        "A",
+        "time_series",
+        "",
+    )
 
 
 def condition_query(condition: Condition) -> str:
@@ -54,6 +67,8 @@ def _test(name: str, comparison: Comparison) -> str:
 
 def _text(expression: Expression) -> str:
     if isinstance(expression, Reading):
+        if expression.reducer == "spread":  # the same, at half of the cost: 1.x streams these two
+            return f'(max("{expression.field}") - min("{expression.field}"))'
         return f'{expression.reducer}("{expression.field}")'
     if isinstance(expression, Number):
         return repr(expression.value)

@@ -15,6 +15,7 @@ from services.console.simclock import NS, DataClock
 from services.watch_rows import SERIES_LIMIT, Block, FleetRows
 from twin.alert_conditions import WATCH_MEASUREMENT
 from twin.alert_rule import INTERVAL_S, Rule
+from twin.alert_series import Breach
 from twin.alert_states import Evaluator, Series, Transition
 from twin.channels import BUS_MEASUREMENT, FLEET_MEASUREMENT, PLANE_MEASUREMENT
 from twin.report_ages import FIELDS, ReportAges
@@ -36,6 +37,7 @@ class Evaluation:
     time_ns: int
     transitions: list[Transition]
     ages: FloatArray  # (satellites, 2): age_s and late_s
+    breaches: list[Breach]  # of rules of single satellites
 
 
 class FleetWatch:
@@ -132,7 +134,8 @@ class FleetWatch:
         columns = dict(zip(FIELDS, ages.T, strict=True))
         self.evaluator.observe(time_ns / NS, {WATCH_MEASUREMENT: columns})
         self.next_ns = time_ns + EVERY_NS
-        return Evaluation(time_ns, self.evaluator.evaluate(time_ns / NS), ages)
+        transitions = self.evaluator.evaluate(time_ns / NS)
+        return Evaluation(time_ns, transitions, ages, self.evaluator.breaches("satellite"))
 
     def _now_ns(self, rate: float) -> int:
         """Simulated time: the newest report, and the wall clock since then at real time.

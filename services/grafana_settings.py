@@ -49,6 +49,11 @@ class GrafanaSettings(BaseSettings):
         description="what a single satellite's critical alert makes where a rule over the whole "
         "fleet pages for its cause: ticket, or page for fleets of a few",
     )
+    alert_source: Literal["telemetry", "watch"] = Field(
+        "telemetry",
+        description="what Grafana's rules of single satellites ask: their telemetry, or what "
+        "`twin watch` found in it, which costs the store nothing in a fleet of thousands",
+    )
     drill_listen: str = Field(
         "127.0.0.1:8087",
         description="host:port for Grafana's webhooks during `twin drill run --live --grafana`",

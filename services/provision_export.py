@@ -41,7 +41,7 @@ def exported(every: Wanted) -> dict[str, str]:
     header = {"httpHeaderValue1": "Token $__file{/run/twin-tokens/read}"}
     if "httpHeaderName1" in source["jsonData"]:
         source["secureJsonData"] = header
-    alerting = alerting_files(every.rules, every.contacts)
+    alerting = alerting_files(every.rules, every.contacts, every.route)
     files |= {f"provisioning/alerting/{name}": text for name, text in alerting.items()}
     files["provisioning/datasources/twin.yaml"] = _yaml({"apiVersion": 1, "datasources": [source]})
     files["provisioning/dashboards/twin.yaml"] = _yaml(PROVIDER)

@@ -10,7 +10,7 @@ from dashboards.build import dashboards
 from dashboards.grafana_json import DATASOURCE_UID, dashboard_json
 from dashboards.grafana_rules import FOLDER_TITLE, FOLDER_UID, RuleSpec
 from dashboards.routes import MUTES, ContactSpec, MuteSpec, RouteSpec, contacts, reachable, tree
-from dashboards.rule_specs import rule_specs
+from dashboards.rule_specs import recorded_specs, rule_specs
 from services.grafana import Grafana
 from services.grafana_settings import GrafanaSettings
 from services.provision import Json, Kind
@@ -75,7 +75,8 @@ def data_source(settings: Settings, url: str) -> tuple[Json, dict[str, str]]:
 
 def wanted(settings: Settings, grafana: GrafanaSettings, token_file: Path | None = None) -> Wanted:
     """All of it, from the settings and from every dashboard and rule that there is."""
-    rules = rule_specs(dashboards(), runbook_url=grafana.alert_runbook_url or "")
+    specs = recorded_specs if grafana.alert_source == "watch" else rule_specs
+    rules = specs(dashboards(), runbook_url=grafana.alert_runbook_url or "")
     told = contacts(grafana.addresses, grafana.alert_page_emails)
     has_receiver = any(one.uid != "twin-drill" for one in told)
     root = tree(fleet_causes(rules) if grafana.alert_satellites == "ticket" else ())

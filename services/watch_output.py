@@ -20,7 +20,8 @@ from services.mqtt import Connection
 from services.pace import SYSTEM_CLOCK, Clock, full_jitter_s
 from services.store import RejectedRowsError, Store, StoreUnavailableError
 from services.topics import Topics
-from twin.alert_conditions import WATCH_MEASUREMENT
+from twin.alert_conditions import BREACH_MEASUREMENT, WATCH_MEASUREMENT
+from twin.alert_series import Breach
 from twin.alert_states import Transition
 from twin.frames import TAG_VALUE, FieldLayout, encode_rows, row_template
 from twin.report_ages import FIELDS
@@ -34,6 +35,7 @@ ROWS_LIMIT = 100_000
 EVENTS_LIMIT = 2_000
 LINES_AT_ONCE = 5_000
 TARGETS_AT_ONCE = 100
+BREACHES_LIMIT = 2_000
 LAYOUT = FieldLayout(FIELDS, (), np.array([1, 1]))
 
 
@@ -103,6 +105,20 @@ def age_rows(heads: Sequence[bytes], ages: FloatArray, time_ns: int) -> bytes:
     return encode_rows([heads[row] for row in heard.tolist()], LAYOUT, ages[heard], none, time_ns)
 
 
+def breach_rows(heads: Sequence[bytes], breaches: Iterable[Breach], time_ns: int) -> bytes:
+    """Satellites in breach as rows of `sat_breach`; `heads`: those of `sat_watch`.
+
+    Of one rule the first BREACHES_LIMIT: nobody reads more names than that.
+    """
+    lines = []
+    for rule, rows, values in breaches:
+        tail = b",rule=" + rule.name.encode()
+        for row, value in zip(rows[:BREACHES_LIMIT].tolist(), values.tolist(), strict=False):
+            head = BREACH_MEASUREMENT.encode() + heads[row][len(WATCH_MEASUREMENT) :] + tail
+            lines.append(head + f" v={value!r} {time_ns}\n".encode())
+    return b"".join(lines)
+
+
 @dataclass
 class OutputCounts:
     """What was written, sent and given up."""
@@ -157,7 +173,7 @@ class Output:
             self._to_store.set()
 
     def add_ages(self, fleet: str, rows: bytes) -> None:
-        """The newest ages of a fleet; replaces those that were not written yet."""
+        """The newest ages and breaches of a fleet; replaces those that were not written yet."""
         if rows:
             self.counts.ages_replaced += fleet in self._ages
             self._ages[fleet] = rows

@@ -15,7 +15,7 @@ from services.fleet_watch import EVERY_NS, Evaluation, FleetWatch
 from services.lanes import Lanes, RefusedMessageError
 from services.mqtt import Message
 from services.topics import Address, parse
-from services.watch_output import Output, age_heads, age_rows
+from services.watch_output import Output, age_heads, age_rows, breach_rows
 from services.watch_rows import SERIES_LIMIT
 from twin.alert_rule import Rule
 from twin.alerts import too_rare
@@ -200,7 +200,9 @@ class Watcher:
         if len(satellites.names) > known:
             new = satellites.names[known:], satellites.planes[known:]
             watched.heads += age_heads(watch.fleet, *new)
-        self.output.add_ages(watch.fleet, age_rows(watched.heads, found.ages, found.time_ns))
+        now = age_rows(watched.heads, found.ages, found.time_ns)
+        now += breach_rows(watched.heads, found.breaches, found.time_ns)
+        self.output.add_ages(watch.fleet, now)
 
     def _show(self, watched: _Watched) -> None:
         """The states as they are now, when they changed or the values have grown old."""

@@ -24,6 +24,10 @@ WATCH_MEASUREMENT: Final = "sat_watch"
 """Per satellite `age_s` (since its newest report) and `late_s` (overdue), written by the watch:
 a satellite that says nothing cannot be queried."""
 
+BREACH_MEASUREMENT: Final = "sat_breach"
+"""Per rule and satellite in breach `v`, the value that is compared, written by the watch at every
+instant it judges: what a large fleet's rules ask instead of every satellite's telemetry."""
+
 OPS_MEASUREMENT: Final = "ops"
 """What the services count of themselves, one series per process."""
 

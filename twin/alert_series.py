@@ -64,6 +64,14 @@ class RuleState(NamedTuple):
     value: FloatArray  # at the last evaluation
 
 
+class Breach(NamedTuple):
+    """The series of one rule that its query would return at an instant, and their values, (r,)."""
+
+    rule: Rule
+    rows: IntArray
+    value: FloatArray
+
+
 @dataclass
 class Series:
     """The series of each measurement: what is evaluated, in the order of the columns."""

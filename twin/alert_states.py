@@ -25,7 +25,7 @@ import numpy as np
 from twin.alert_arrays import Judge, Verdict
 from twin.alert_conditions import OPS_MEASUREMENT
 from twin.alert_history import History
-from twin.alert_rule import INTERVAL_S, Rule
+from twin.alert_rule import INTERVAL_S, Rule, Scope
 from twin.alert_series import (
     ALERTING,
     ERROR,
@@ -36,6 +36,7 @@ from twin.alert_series import (
     REASONS,
     RECOVERING,
     STATES,
+    Breach,
     RuleState,
     Semantics,
     Series,
@@ -69,6 +70,7 @@ class _Track:
         self.since_s = np.full(count + 1, np.nan)
         self.seen_s = np.full(count + 1, -np.inf)
         self.value = np.full(count, np.nan)
+        self.present = np.zeros(count, dtype=np.bool_)  # in the answer of the rule's query
         self.busy = False  # some state is not Normal
 
     @property
@@ -84,6 +86,7 @@ class _Track:
             new[:old], new[-1] = ours[:old], ours[-1]
             setattr(self, name, new)
         self.value = np.append(self.value, np.full(count - old, np.nan))
+        self.present = np.append(self.present, np.zeros(count - old, dtype=np.bool_))
 
 
 class Evaluator:
@@ -157,6 +160,18 @@ class Evaluator:
         rows = slice(0, track.count)
         return RuleState(track.state[rows].copy(), track.since_s[rows].copy(), track.value.copy())
 
+    def breaches(self, scope: Scope) -> list[Breach]:
+        """Rules of a scope with series in breach, or not back beyond the clearing threshold.
+
+        At the last evaluation; these are what the rule's query returns to Grafana.
+        """
+        found = []
+        for track in self._tracks.values():
+            if track.rule.scope == scope and track.present.any():
+                rows = np.flatnonzero(track.present)
+                found.append(Breach(track.rule, rows, track.value[rows]))
+        return found
+
     def firing(self) -> list[Transition]:
         """Every alert that is firing now, as the change that would lead to it."""
         return [
@@ -187,7 +202,7 @@ class Evaluator:
             track.grow(counts[track.rule.condition.measurement])
 
     def _ticked(self, track: _Track, found: Verdict, time_s: float) -> list[Transition]:
-        track.value = found.value
+        track.value, track.present = found.value, found.present
         if track.rule.no_data == "ok" and not track.busy and found.is_empty:
             return []  # nobody was in breach and nobody is: the usual case
         before = track.state.copy()

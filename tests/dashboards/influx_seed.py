@@ -5,12 +5,10 @@ twin writes of itself (ledger, bins, roll-ups) has its fields from the twin's ow
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from dashboards.build import dashboards
-from dashboards.query_list import listed
+from dashboards.panels import QuerySpec
 from dashboards.rollups import ROLLUPS
-from dashboards.rules_influxql import rule_query
 from twin.alerts import RULES
 from twin.channels import ACCEL_CHANNELS, BUS_CHANNELS, Channel
 from twin.ledger import FIELDS as LEDGER_FIELDS
@@ -114,38 +112,51 @@ def lines(stop_ns: int) -> str:
     return "\n".join(rows) + "\n"
 
 
-def asked_channels() -> list[Channel]:
+def asked_channels(queries: Sequence[QuerySpec]) -> list[Channel]:
     """Channels of the bus that some query reads of every satellite; the others cost it nothing."""
-    whole = [one.query for one in listed(dashboards()) if "${sat:raw}" not in one.query.text]
-    whole += [rule_query(rule) for rule in RULES]
-    names = {name for query in whole for name in re.findall(r'"(\w+)"', query.text)}
+    texts = [query.text for query in queries if "${sat:raw}" not in query.text]
+    names = {name for text in texts for name in re.findall(r'"(\w+)"', text)}
     return [row for row in BUS_CHANNELS if row.name in names]
 
 
-def bulk(satellites: list[tuple[str, str]], times_ns: list[int]) -> Iterator[str]:
+def bulk(
+    satellites: list[tuple[str, str]], times_ns: list[int], channels: Sequence[Channel]
+) -> Iterator[str]:
     """The satellites' rows at some moments, ascending, a body of line protocol for each.
 
-    Only the channels that a query may read of all satellites, and one accelerator each: a store
-    that has the other fields too is not slower for these queries, because it keeps fields apart.
+    Only the channels that queries read of all satellites, and one accelerator each: a store that
+    has the other fields too is not slower for these queries, because it keeps fields apart.
     """
-    channels = asked_channels()
     accelerators = [row for row in ACCEL_CHANNELS if row.kind != "float"]
-    heads = [f"sat_state,fleet={FLEET},plane={plane},sat={sat} " for plane, sat in satellites]
-    accel = [f"accel_state,accel=0,fleet={FLEET},plane={p},sat={s} " for p, s in satellites]
-    watch = [f"sat_watch,fleet={FLEET},plane={p},sat={s} " for p, s in satellites]
+    heads = [f"fleet={FLEET},plane={plane},sat={sat} " for plane, sat in satellites]
     variants = 97
     for number, time_ns in enumerate(times_ns):
         salts = [number * 7 + one for one in range(variants)]
-        bus = [",".join(f"{c.name}={_value(c, s)}" for c in channels) for s in salts]
-        dcgm = [
-            ",".join(f"{c.field_name('nvidia')}={_value(c, s)}" for c in accelerators)
-            for s in salts
-        ]
-        stamp = f" {time_ns}"
-        rows = [head + bus[index % variants] + stamp for index, head in enumerate(heads)]
-        rows += [head + dcgm[index % variants] + stamp for index, head in enumerate(accel)]
-        rows += [f"{head}age_s={index % 20},late_s=0{stamp}" for index, head in enumerate(watch)]
-        yield "\n".join(rows) + "\n"
+        cells = {
+            "sat_state": [",".join(f"{c.name}={_value(c, s)}" for c in channels) for s in salts],
+            "accel_state,accel=0": [
+                ",".join(f"{c.field_name('nvidia')}={_value(c, s)}" for c in accelerators)
+                for s in salts
+            ],
+            "sat_watch": [f"age_s={salt % 20},late_s=0" for salt in salts],
+        }
+        yield "".join(
+            f"{measurement},{head}{values[index % variants]} {time_ns}\n"
+            for measurement, values in cells.items()
+            for index, head in enumerate(heads)
+        )
+
+
+def breach_bulk(satellites: list[tuple[str, str]], times_ns: list[int]) -> Iterator[str]:
+    """What the watch writes of satellites that are in breach of every rule, a body for each."""
+    heads = [
+        f"sat_breach,fleet={FLEET},plane={plane},rule={rule.name},sat={sat} v="
+        for rule in RULES
+        if rule.scope == "satellite"
+        for plane, sat in satellites
+    ]
+    for number, time_ns in enumerate(times_ns):
+        yield "".join(f"{head}{number % 50}.5 {time_ns}\n" for head in heads)
 
 
 def rollup_bulk(satellites: list[tuple[str, str]], times_ns: list[int]) -> Iterator[str]:

@@ -11,10 +11,10 @@ from deployment import ROOT
 from dashboards.alerting_files import DIRECTORY, alerting_files, fleet_causes
 from dashboards.build import dashboards
 from dashboards.grafana_json import DATASOURCE_UID, dashboard_json
-from dashboards.grafana_rules import RuleSpec, RuleSpecError, group_file, group_json, groups
+from dashboards.grafana_rules import RuleSpec, RuleSpecError, check, group_file, group_json, groups
 from dashboards.routes import RECEIVERS, contacts, reachable, tree
 from dashboards.routes_grafana import contact_point, duration, policy
-from dashboards.rule_specs import panel_of, rule_spec, rule_specs
+from dashboards.rule_specs import panel_of, recorded_specs, rule_spec, rule_specs
 from twin.alert_rule import Rule
 from twin.alerts import RULES
 
@@ -188,3 +188,17 @@ def test_whatever_has_an_address_everything_goes_somewhere(present: set[str]) ->
     assert is_silent is not bool(present & {"drill", "log"})
     with pytest.raises(ValueError, match="no receiver"):
         reachable(tree(()), {RECEIVERS["drill"]})
+
+
+def test_rules_that_ask_the_watch_are_the_same_but_for_their_queries() -> None:
+    recorded = recorded_specs(dashboards())
+    assert [one.uid for one in recorded[:-1]] == [one.uid for one in SPECS]
+    changed = [(old, new) for old, new in zip(SPECS, recorded, strict=False) if old != new]
+    assert all(old.labels["scope"] == "satellite" for old, _ in changed)
+    assert len(changed) == sum(one.labels["scope"] == "satellite" for one in SPECS)
+    for old, new in changed:
+        assert replace(new, query=old.query, window_s=old.window_s) == old
+        assert f"\"rule\" = '{old.labels['rule']}'" in new.query
+    assert (recorded[-1].uid, recorded[-1].no_data) == ("twin-watch-silent", "Alerting")
+    for spec in recorded:
+        check(spec)

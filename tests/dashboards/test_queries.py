@@ -81,7 +81,8 @@ def test_a_broken_promise_is_seen(store: InfluxServer, windows: dict[str, str]) 
 def test_report_of_a_small_fleet_measures_every_query() -> None:
     stop_ns = time.time_ns() // STEP_NS * STEP_NS
     with influxd_server(DATABASE) as server:
-        assert query_report.fill(server, 6, 0.1, stop_ns) > 0
+        fleet = query_report.Fleet(6, 0.1, 5.0, "twin-fleet/")
+        assert query_report.fill(server, fleet, stop_ns) > 0
         one = next(one for one in LISTED if one.name == "positions/A")
         variables = {"fleet": FLEET, "plane": "Plane000", "sat": "Sat_00000"}
         found = query_report.measure(server, one, variables, stop_ns)

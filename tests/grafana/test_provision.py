@@ -25,6 +25,7 @@ from provisioned import (
 from dashboards.grafana_rules import FOLDER_UID
 from services.grafana import GrafanaBusyError, GrafanaRefusedError
 from services.grafana_settings import load_grafana_settings
+from services.provision_export import exported
 from services.provision_wanted import wanted
 from services.settings import load_settings
 from twin.errors import ConfigurationError
@@ -292,3 +293,14 @@ def test_a_fleet_of_a_few_may_page_for_each_satellite() -> None:
     assert [len(found) for found in scoped] == [1, 0]
     with pytest.raises(ConfigurationError, match="TWIN_ALERT_SATELLITES"):
         load_grafana_settings(alert_satellites="nobody")
+
+
+def test_a_large_fleets_rules_ask_the_watch() -> None:
+    store = load_settings(influx_url="http://influxdb:8086")
+    by_default = wanted(store, load_grafana_settings())
+    every = wanted(store, load_grafana_settings(alert_source="watch"))
+    added = {one.uid for one in every.rules} ^ {one.uid for one in by_default.rules}
+    assert added == {"twin-watch-silent"}
+    assert sum("sat_breach" in one.query for one in every.rules) > 40
+    assert not any("sat_breach" in one.query for one in by_default.rules)
+    assert any("sat_breach" in text for text in exported(every).values())

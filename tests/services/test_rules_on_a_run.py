@@ -14,13 +14,15 @@ from influxql import series, time_filters
 from servers import InfluxServer, influxd_server
 from watch_fixture import FLEET, RULES_OF_FLEETS, flown
 
-from dashboards.rules_influxql import rule_query
+from dashboards.rule_specs import RECORDED_WINDOW_S
+from dashboards.rules_influxql import recorded_query, rule_query
 from services.line_protocol import read_rows
-from services.watch_output import age_heads, age_rows
+from services.watch_output import age_heads, age_rows, breach_rows
 from twin.alert_arrays import verdict
 from twin.alert_conditions import TAGS, WATCH_MEASUREMENT
 from twin.alert_history import History
 from twin.alert_rule import Rule
+from twin.alert_series import Breach
 from twin.channels import BUS_MEASUREMENT
 from twin.frames import open_batch
 from twin.report_ages import FIELDS, NS_PER_S, ReportAges
@@ -87,6 +89,7 @@ def run() -> Run:
     return found
 
 
+@cache
 def told_by_arrays() -> dict[int, dict[str, Told]]:
     """Who is in breach of each rule and by what value, at each instant asked [ns]."""
     found: dict[int, dict[str, Told]] = {}
@@ -132,13 +135,20 @@ def store() -> Iterator[InfluxServer]:
         yield server
 
 
-def ask(store: InfluxServer, rule: Rule, asked_ns: int, form: str) -> Told:
+def ask(store: InfluxServer, rule: Rule, text: str, age_s: float, asked_ns: int) -> Told:
     """The query's answer for the window (instant - window, instant], as on arrays."""
-    age_s = round(rule.condition.window_s)
-    windows = time_filters(asked_ns - age_s * NS_PER_S + 10**6, asked_ns, age_s)
-    answer = series(store, DATABASE, rule_query(rule).text.replace("$timeFilter", windows[form]))
+    start_ns = asked_ns - round(age_s * NS_PER_S) + 10**6
+    window = time_filters(start_ns, asked_ns, round(age_s))["server"]
+    answer = series(store, DATABASE, text.replace("$timeFilter", window))
     tags = TAGS[rule.condition.measurement]
     return {tuple(one["tags"][tag] for tag in tags): one["values"][0][1] for one in answer}
+
+
+def recorded(rule: Rule, told: Told, asked_ns: int) -> bytes:
+    """What the watch writes down of a rule at an instant."""
+    heads = age_heads(FLEET, [name[2] for name in told], [name[1] for name in told])
+    found = Breach(rule, np.arange(len(told)), np.array(list(told.values())))
+    return breach_rows(heads, [found], asked_ns)
 
 
 def test_the_store_and_the_arrays_say_the_same_of_a_run_with_faults(store: InfluxServer) -> None:
@@ -148,7 +158,21 @@ def test_the_store_and_the_arrays_say_the_same_of_a_run_with_faults(store: Influ
     rules = [rule for rule in RULES_OF_FLEETS if rule.name in told[instants()[0]]]
     for asked_ns in instants():
         for rule in rules:
-            answer = ask(store, rule, asked_ns, "server")
             expected = told[asked_ns][rule.name]
+            text, age_s = rule_query(rule).text, rule.condition.window_s
+            answer = ask(store, rule, text, age_s, asked_ns)
             assert set(answer) == set(expected), (rule.name, asked_ns)
             assert answer == pytest.approx(expected, rel=1e-6), (rule.name, asked_ns)
+
+
+def test_what_the_watch_wrote_down_answers_as_the_telemetry_does(store: InfluxServer) -> None:
+    told = told_by_arrays()
+    rules = [rule for rule in RULES_OF_FLEETS if rule.scope == "satellite"]
+    for asked_ns in instants():
+        for rule in rules:
+            store.write(DATABASE, recorded(rule, told[asked_ns][rule.name], asked_ns))
+    for asked_ns in instants():
+        for rule in rules:
+            text = recorded_query(rule).text
+            answer = ask(store, rule, text, RECORDED_WINDOW_S, asked_ns)
+            assert answer == pytest.approx(told[asked_ns][rule.name]), (rule.name, asked_ns)

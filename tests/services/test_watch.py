@@ -25,9 +25,9 @@ from services.ops_rows import OpsRow
 from services.pipeline_watch import PipelineWatch
 from services.store import RejectedRowsError, StoreUnavailableError
 from services.topics import Topics
-from services.watch_output import Output, command_row
+from services.watch_output import BREACHES_LIMIT, Output, age_heads, breach_rows, command_row
 from services.watcher import Watcher
-from twin.alert_series import Transition
+from twin.alert_series import Breach, Transition
 from twin.alerts import RULES, rule_by_name
 from twin.report_ages import NS_PER_S
 
@@ -51,6 +51,7 @@ class Watched:
         self.wall, self.output = Wall(), Output()
         self.said: list[Transition] = []
         self.ages: dict[int, dict[str, tuple[float, float]]] = {}
+        self.breaches: dict[tuple[str, str], list[tuple[float, float]]] = {}
         self.shown: list[dict[str, object]] = []
         self.watcher = Watcher(RULES_OF_FLEETS, self.output, self.wall)
         said: Any = self.output  # instead of a store and a broker
@@ -59,6 +60,12 @@ class Watched:
         said.show = lambda _fleet, told: self.shown.append(orjson.loads(told))
 
     def _age(self, rows: bytes) -> None:
+        for part in read_rows(rows).get("sat_breach", []):
+            table = part.arrays()
+            columns = (table[name].tolist() for name in ("rule", "sat", "time", "v"))
+            for rule, sat, time_ns, value in zip(*columns, strict=True):
+                at_s = time_ns / NS_PER_S - EPOCH_S
+                self.breaches.setdefault((rule, sat), []).append((at_s, value))
         for part in read_rows(rows)["sat_watch"]:
             table = part.arrays()
             for sat, time_ns, *cells in zip(
@@ -95,6 +102,31 @@ async def test_the_verdicts_are_those_of_the_evaluator_on_the_same_rows() -> Non
     assert ("coolant_flow_lost", "sc_1", "Alerting") in {(s[1], s[2], s[4]) for s in expected}
     assert watched.watcher.counts.refused == 0
     assert watched.watcher.skipped == 0
+
+
+async def test_who_is_in_breach_is_written_down_at_every_instant() -> None:
+    """For Grafana in large fleets: from the first breach to the last, alerts wait or not."""
+    _, sent = flown()
+    watched = Watched()
+    await watched.fly(sent)
+    rows = watched.breaches["coolant_flow_lost", "sc_1"]
+    fired, ended = (
+        next(c.time_s for c in watched.said if c.rule.name == "coolant_flow_lost" and c.after == to)
+        for to in ("Alerting", "Recovering")
+    )
+    times = [at_s + EPOCH_S for at_s, _ in rows]
+    assert times == pytest.approx(np.arange(fired, ended, 10.0))
+    assert all(value < 90.0 for _, value in rows)
+    waiting = {(c.rule.name, c.labels["sat"]) for c in watched.said if c.rule.scope == "satellite"}
+    assert set(watched.breaches) == waiting
+
+
+def test_of_one_rule_no_more_satellites_are_written_down_than_anybody_reads() -> None:
+    heads = age_heads(FLEET, [f"s{k}" for k in range(3000)], ["p"] * 3000)
+    rule = rule_by_name()["safe_mode"]
+    rows = breach_rows(heads, [Breach(rule, np.arange(3000), np.full(3000, 3.0))], 7)
+    assert rows.count(b"\n") == BREACHES_LIMIT
+    assert rows.startswith(b"sat_breach,fleet=watched,plane=p,sat=s0,rule=safe_mode v=3.0 7\n")
 
 
 async def test_order_and_bursts_of_arrival_change_nothing() -> None:
