@@ -149,10 +149,10 @@ def ingest(
 def watch(check: CheckOption = False) -> None:
     """Judge telemetry from MQTT by the alert rules, as Grafana would; one for all fleets.
 
-    Every 10 s of simulated time it writes the age of each satellite's reports (`sat_watch`), who is
-    in breach of which rule (`sat_breach`) and each change of an alert (`alerts`) to the store, tells
-    changes as events and retains the states at `fleet/v1/FLEET/alerts`, where the console reads
-    them. Rules: docs/alerts.md.
+    Every 10 s of simulated time it writes the age of each satellite's reports (`sat_watch`), who
+    is in breach of which rule (`sat_breach`) and each change of an alert (`alerts`) to the store,
+    tells changes as events and retains the states at `fleet/v1/FLEET/alerts`, where the console
+    reads them. Rules: docs/alerts.md.
     """
     settings = load_settings()
     log_as_service(settings, "watch")
