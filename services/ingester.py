@@ -22,9 +22,9 @@ from services.poison import Guard
 from services.spool import Spool
 from services.store import Store
 from services.watermark import ShardKey, StoredMarks
+from services.writers_queue import WritersQueue
 
 LOG = logging.getLogger(__name__)
-QUEUE_BATCHES = 256
 SALVAGES_AT_ONCE = 2
 IDLE_LOOK_S = 0.2
 STALE_STORE_S = 5.0  # something is due and nothing was stored for so long: not ready
@@ -52,7 +52,7 @@ class Ingester:
     clock: Clock = SYSTEM_CLOCK
     counts: Counts = field(default_factory=Counts)
     marks: StoredMarks = field(default_factory=StoredMarks)
-    queue: asyncio.Queue[Batch] = field(default_factory=lambda: asyncio.Queue(QUEUE_BATCHES))
+    queue: WritersQueue = field(default_factory=WritersQueue)
     lanes: Lanes = field(default_factory=Lanes)
     spool: Spool | None = None
     request_bytes: int = 2_000_000  # a write to the store is joined from batches up to this size
@@ -163,14 +163,10 @@ class Ingester:
                 self.marks.store(*batch.key)
 
     async def write_for_ever(self) -> None:
-        """One writer: what waits, up to `request_bytes`, in one request."""
+        """One writer: the oldest batch that waits and what goes well with it in one request."""
         try:
             while True:
-                batches = [await self.queue.get()]
-                size = len(batches[0].body)
-                while size < self.request_bytes and not self.queue.empty():
-                    batches.append(self.queue.get_nowait())
-                    size += len(batches[-1].body)
+                batches = await self.queue.get_joined(self.request_bytes)
                 if self.spool is not None:
                     self.spool.room()
                 await self._write(batches)

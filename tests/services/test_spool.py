@@ -78,7 +78,7 @@ async def bench(
         shelf,  # type: ignore[arg-type]
         DeadLetters(home / "dead.db"),
         Clock(uniform=lambda _low, _high: 0.002),
-        queue=asyncio.Queue(queue),
+        queue=WritersQueue(queue),
     )
     ingester.spool = Spool(
         home / "spool.db", ingester.queue, quota, drops, in_thread, ingester.durable

@@ -32,12 +32,13 @@ import services.metrics
 import services.simulate
 from services import dead_letters, spool
 from services.ingest import run_ingest
-from services.ingester import QUEUE_BATCHES, Ingester
+from services.ingester import Ingester
 from services.journal import in_thread
 from services.pace import Clock
 from services.settings import Settings
 from services.simulate import run_simulate
 from services.world import World
+from services.writers_queue import QUEUE_BATCHES
 
 START_UNIX_S = 1_790_000_000.0
 RUN_S = 600.0  # of virtual time, the fleet reports for this long
