@@ -2,9 +2,10 @@
 
 A row of `sat_1m` says of one satellite and one minute of UTC what its reports said: smallest, mean
 and largest of a few channels, largest of a few states, and how many reports there were. It is made
-where the reports are made, from the numbers that they carry, and leaves with the satellite's first
-report of a later minute: over the same recorder, by the same batch, late if that is late. So it is
-a pure function of scenario and seed, whatever was lost or repeated on the way.
+where the reports are made, from the numbers that they carry, and leaves with one of the satellite's
+first reports of a later minute: over the same recorder, by the same batch, late if that is late.
+Shards take turns, so that the roll-ups of a large fleet are no burst. So it is a pure function of
+scenario and seed, whatever was lost or repeated on the way.
 
 `fleet_1m` and `plane_1m` have the fields of `fleet_state` and `plane_state`, each over the
 roll-ups of a minute, and leave with the first roll-up of a later minute.
@@ -89,18 +90,63 @@ class MinuteRows(NamedTuple):
     body: bytes  # a line of each, in their order
 
 
-class SatelliteMinutes:
-    """What each satellite's current minute holds so far: (n,) and (n, channels) numbers."""
+class _Gathered:
+    """One minute of each satellite, (n,) and (n, channels) numbers; minute -1 = nothing."""
 
-    def __init__(self, fleet: Fleet) -> None:
-        shape = (fleet.count, len(MINUTE_CHANNELS))
-        self.minute = np.full(fleet.count, -1, dtype=np.int64)
-        self.reports_count = np.zeros(fleet.count)
+    def __init__(self, count: int) -> None:
+        shape = (count, len(MINUTE_CHANNELS))
+        self.minute = np.full(count, -1, dtype=np.int64)
+        self.reports_count = np.zeros(count)
         self.low, self.high = np.full(shape, np.inf), np.full(shape, -np.inf)
         self.total, self.there = np.zeros(shape), np.zeros(shape)
-        self.worst = np.zeros((fleet.count, len(MINUTE_STATES)))
+        self.worst = np.zeros((count, len(MINUTE_STATES)))
+
+    def move(self, rows: IntArray, other: "_Gathered") -> None:
+        """Give these satellites' minutes to `other`."""
+        for name in _SAVED:
+            getattr(other, name)[rows] = getattr(self, name)[rows]
+        self.forget(rows)
+
+    def forget(self, rows: IntArray) -> None:
+        """Nothing is known of these satellites."""
+        self.minute[rows] = -1
+        self.reports_count[rows] = 0.0
+        self.low[rows], self.high[rows] = np.inf, -np.inf
+        self.total[rows] = self.there[rows] = 0.0
+        self.worst[rows] = 0.0
+
+    def columns(self, rows: IntArray) -> tuple[FloatArray, IntArray]:
+        """Floats and states of SAT_LAYOUT."""
+        there = self.there[rows]
+        some = there > 0.0
+        mean = self.total[rows] / np.where(some, there, 1.0)
+        parts = [
+            *(np.where(some, part, np.nan) for part in (self.low[rows], mean, self.high[rows])),
+            self.reports_count[rows, None],
+        ]
+        return np.column_stack(parts), self.worst[rows].astype(np.int64)
+
+    def saved(self, prefix: str) -> dict[str, FloatArray]:
+        """Arrays for a checkpoint, (n, ...) each."""
+        return {f"{prefix}_{name}": getattr(self, name).astype(np.float64) for name in _SAVED}
+
+    def restore(self, prefix: str, saved: Mapping[str, FloatArray]) -> None:
+        """Go on from what `saved` gave. Raises KeyError where it lacks a part."""
+        for name in _SAVED:
+            mine = getattr(self, name)
+            mine[:] = saved[f"{prefix}_{name}"].reshape(mine.shape)
+
+
+_SAVED: Final = ("minute", "reports_count", "low", "high", "total", "there", "worst")
+
+
+class SatelliteMinutes:
+    """What each satellite's current minute holds so far, and the one before until it leaves."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._current, self._ended = _Gathered(fleet.count), _Gathered(fleet.count)
         self._reported = _reported(fleet)
-        self._now = -1
+        self._now_ns = 0
 
     def moved(self, fleet: Fleet, before: IntArray) -> "SatelliteMinutes":
         """The same for a changed fleet; before: (n,) row of each until now, -1 of a new one.
@@ -115,28 +161,41 @@ class SatelliteMinutes:
 
     def begin(self, time_ns: int) -> None:
         """The reports that follow are of this time."""
-        self._now = minute_of(time_ns)
+        self._now_ns = time_ns
 
     def finished(self, shard: Shard, encode: EncodeRows = encode_rows) -> MinuteRows | None:
-        """Rows of the satellites about to report whose minute is over; None if there are none."""
-        minutes = self.minute[shard.rows]
-        places = np.flatnonzero((minutes < self._now) & (minutes >= 0))
-        if not places.size:
+        """Rows that leave with this report of the shard's satellites; None if there are none."""
+        now, begun = minute_of(self._now_ns), self._current.minute[shard.rows]
+        over = np.flatnonzero((begun < now) & (begun >= 0))
+        # One that has not left yet although another is over (a satellite was silent) goes first.
+        early = over[self._ended.minute[shard.rows[over]] >= 0]
+        printed = self._printed(shard, early, encode)
+        if over.size:
+            self._current.move(shard.rows[over], self._ended)
+        ended = self._ended.minute[shard.rows]
+        in_turn = self._now_ns - now * MINUTE_NS >= shard.minute_delay_ns
+        leave = np.flatnonzero((ended >= 0) & (in_turn | (ended < now - 1)))
+        printed += self._printed(shard, leave, encode)
+        if not printed:
             return None
+        places = np.concatenate([one.places for one in printed])
+        return MinuteRows(places, b"".join(one.body for one in printed))
+
+    def _printed(self, shard: Shard, places: IntArray, encode: EncodeRows) -> list[MinuteRows]:
+        """The ended minutes of some of a shard's satellites, which are forgotten with that."""
         rows = shard.rows[places]
-        prefix = len(BUS_MEASUREMENT)
-        begun = SAT_MINUTE_MEASUREMENT.encode()
-        heads = [begun + shard.bus_heads[place][prefix:] for place in places.tolist()]
-        floats, states = self._columns(rows)
-        self._forget(rows)
-        body = b""
+        minutes = self._ended.minute[rows]
+        prefix, begun = len(BUS_MEASUREMENT), SAT_MINUTE_MEASUREMENT.encode()
+        floats, states = self._ended.columns(rows)
+        self._ended.forget(rows)
+        found: list[MinuteRows] = []
         # A satellite that was silent for long is behind the others of its shard.
-        for minute in np.unique(minutes[places]).tolist():
-            of = np.flatnonzero(minutes[places] == minute)
-            chosen = [heads[index] for index in of.tolist()]
-            body += encode(chosen, SAT_LAYOUT, floats[of], states[of], minute * MINUTE_NS)
-        order = np.argsort(minutes[places], kind="stable")
-        return MinuteRows(places[order], body)
+        for minute in np.unique(minutes).tolist():
+            of = np.flatnonzero(minutes == minute)
+            heads = [begun + shard.bus_heads[place][prefix:] for place in places[of].tolist()]
+            body = encode(heads, SAT_LAYOUT, floats[of], states[of], minute * MINUTE_NS)
+            found.append(MinuteRows(places[of], body))
+        return found
 
     def note(self, rows: IntArray, floats: FloatArray, states: IntArray) -> None:
         """Values of reports as they are printed, (r, all) in wire order; each row once a tick."""
@@ -149,49 +208,29 @@ class SatelliteMinutes:
         there = np.isfinite(values)
         if self._reported is not None:
             there &= self._reported[index]
-        self.minute[index] = self._now
-        self.reports_count[index] += 1.0
-        self.worst[index] = np.maximum(self.worst[index], states[:, _STATES])
+        now = self._current
+        now.minute[index] = minute_of(self._now_ns)
+        now.reports_count[index] += 1.0
+        now.worst[index] = np.maximum(now.worst[index], states[:, _STATES])
         if there.all():
-            self.low[index] = np.minimum(self.low[index], values)
-            self.high[index] = np.maximum(self.high[index], values)
-            self.total[index] += values
-            self.there[index] += 1.0
+            now.low[index] = np.minimum(now.low[index], values)
+            now.high[index] = np.maximum(now.high[index], values)
+            now.total[index] += values
+            now.there[index] += 1.0
             return
-        self.low[index] = np.minimum(self.low[index], np.where(there, values, np.inf))
-        self.high[index] = np.maximum(self.high[index], np.where(there, values, -np.inf))
-        self.total[index] += np.where(there, values, 0.0)
-        self.there[index] += there
+        now.low[index] = np.minimum(now.low[index], np.where(there, values, np.inf))
+        now.high[index] = np.maximum(now.high[index], np.where(there, values, -np.inf))
+        now.total[index] += np.where(there, values, 0.0)
+        now.there[index] += there
 
     def saved(self) -> dict[str, FloatArray]:
         """Arrays for a checkpoint, (n, ...) each."""
-        return {f"minute_{name}": getattr(self, name).astype(np.float64) for name in _SAVED}
+        return self._current.saved("minute") | self._ended.saved("ended_minute")
 
     def restore(self, saved: Mapping[str, FloatArray]) -> None:
         """Go on from what `saved` gave. Raises KeyError where it lacks a part."""
-        for name in _SAVED:
-            mine = getattr(self, name)
-            mine[:] = saved[f"minute_{name}"].reshape(mine.shape)
-
-    def _columns(self, rows: IntArray) -> tuple[FloatArray, IntArray]:
-        there = self.there[rows]
-        some = there > 0.0
-        mean = self.total[rows] / np.where(some, there, 1.0)
-        parts = [
-            *(np.where(some, part, np.nan) for part in (self.low[rows], mean, self.high[rows])),
-            self.reports_count[rows, None],
-        ]
-        return np.column_stack(parts), self.worst[rows].astype(np.int64)
-
-    def _forget(self, rows: IntArray) -> None:
-        self.minute[rows] = -1
-        self.reports_count[rows] = 0.0
-        self.low[rows], self.high[rows] = np.inf, -np.inf
-        self.total[rows] = self.there[rows] = 0.0
-        self.worst[rows] = 0.0
-
-
-_SAVED: Final = ("minute", "reports_count", "low", "high", "total", "there", "worst")
+        self._current.restore("minute", saved)
+        self._ended.restore("ended_minute", saved)
 
 
 def _reported(fleet: Fleet) -> BoolArray | None:

@@ -287,3 +287,27 @@ async def test_val_influxdb_reduces_the_reports_to_the_same_minutes(
             assert (found.rows_missing, found.rows_repaired) == (len(holes), len(holes))
             assert set(holes) == {"fleet_1m"}
             assert await row_values(store, "fleet_1m", fleet, *span) == before
+
+
+def test_shards_take_turns_with_their_minutes(tmp_path: Path) -> None:
+    groups = "".join(
+        f"  - {{id: g{n}, preset: starcloud-1, channels: {channels}, report_interval_s: "
+        f"{every_s}, orbit: {{ring: {{count: 2, altitude_km: 550, inclination_deg: 53}}}}}}\n"
+        for n, (channels, every_s) in enumerate(
+            [("all", 1), ("housekeeping", 1), ("all", 2), ("all", 1), ("all", 60)]
+        )
+    )
+    path = tmp_path / "turns.yaml"
+    path.write_text(f"name: turns\nepoch: 2026-03-20T12:00:00Z\nstep_s: 1\nfleet:\n{groups}")
+    one = ran(started(open_scenario(Settings(scenario=str(path)))), 130)
+    times = {shard.name: (shard.period_ticks, shard.phase_ticks) for shard in one.shards}
+    assert [period for period, _ in times.values()] == [1, 1, 2, 1, 60]
+    left_s: dict[str, set[int]] = defaultdict(set)
+    for (shard, seq), body in bodies(one).items():
+        for measurement, _, time_ns, _ in rows({(shard, seq): body}):
+            if measurement == "sat_1m":
+                period_s, phase_s = times[shard]
+                begun_s = round((time_ns - one.epoch_ns) / 1e9)
+                left_s[shard].add(seq * period_s + phase_s - begun_s - 60)
+    # After the minute's end; the slow shard's next report is its turn.
+    assert left_s == {"s0000": {0}, "s0001": {1}, "s0002": {2}, "s0003": {3}, "s0004": {4}}

@@ -21,6 +21,7 @@ from services.pace import Clock
 from services.spool import Spool
 from services.spool_file import SpoolFile
 from services.store import StoreUnavailableError
+from services.writers_queue import WritersQueue
 from twin.frames import FRAME_VERSION, FrameHeader, batch
 
 HEADER = FrameHeader(FRAME_VERSION, "f", "run", "s0000", 0, 0, 10, 1, 0, 0)
