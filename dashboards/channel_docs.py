@@ -15,7 +15,8 @@ from twin.channels import (
     Channel,
     ChannelSet,
 )
-from twin.minutes import OVER_TIME, minute_fields
+from twin.minutes import minute_fields
+from twin.rollup_minutes import OVER_TIME
 
 HEAD = f"""# Channels
 

@@ -11,7 +11,8 @@ from services.plan import Plan
 from services.rollup_journal import RollupJournal
 from services.rollup_parts import Assembler, RollupPart
 from twin.ledger import NOTHING, Carried, Ledger, fleet_rates
-from twin.minutes import RollupMinutes, minute_of
+from twin.minutes import minute_of
+from twin.rollup_minutes import RollupMinutes
 from twin.rollups import (
     Columns,
     Tables,

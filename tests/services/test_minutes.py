@@ -21,7 +21,8 @@ from services.stored_rows import row_values
 from twin.channels import MINUTE_MEASUREMENTS, by_name
 from twin.checkpoint import from_bytes, to_bytes
 from twin.frames import open_batch
-from twin.minutes import MINUTE_CHANNELS, MINUTE_NS, MINUTE_STATES, OVER_TIME
+from twin.minutes import MINUTE_CHANNELS, MINUTE_NS, MINUTE_STATES
+from twin.rollup_minutes import OVER_TIME
 from twin.rollups import REPORTED, ROLLUP_SHARD, Tables
 
 SCENARIO = """
