@@ -13,7 +13,7 @@ max_queued_bytes 2000000000
 
 # What the ingester may hold unacknowledged is this many batches (260 kB each of 128 satellites
 # with all channels): its memory is bounded by it. max_inflight_bytes does nothing in 2.0.11.
-max_inflight_messages 128
+max_inflight_messages 64
 set_tcp_nodelay true
 
 # What a stranger can cost before it has logged in: mosquitto closes a silent connection only

@@ -60,19 +60,23 @@ class CommandLog:
         return sorted(found, key=lambda one: one.tick)
 
     def _lines(self) -> list[Obeyed]:
+        return [order for run, order in orders_in(self._path) if run == self._run_id]
+
+
+def orders_in(path: Path) -> list[tuple[str, Obeyed]]:
+    """Commands in a file with the runs that they are of; of a file that is not there, none."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    found = []
+    for line in data.splitlines():
         try:
-            data = self._path.read_bytes()
-        except FileNotFoundError:
-            return []
-        found = []
-        for line in data.splitlines():
-            try:
-                row = orjson.loads(line)
-                if row.pop("run") == self._run_id:
-                    found.append(Obeyed(**row))
-            except (orjson.JSONDecodeError, KeyError, TypeError):
-                LOG.warning("%s: a line cut short by a crash is left out", self._path)
-        return found
+            row = orjson.loads(line)
+            found.append((str(row.pop("run")), Obeyed(**row)))
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+            LOG.warning("%s: a line cut short by a crash is left out", path)
+    return found
 
 
 def notes_of(obeyed: list[Obeyed]) -> str:

@@ -6,13 +6,11 @@ with, it is that run, from the copies of its files.
 """
 
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import orjson
-
 from services.checkpoint_files import FOLDER
+from services.command_log import orders_in
 from services.commands import ChangeFleet, CommandRefusedError, read_order
 from services.plan import run_of
 from services.runs import OpenedScenario
@@ -50,24 +48,11 @@ def continued(state_dir: Path, opened: OpenedScenario, part_name: str = "") -> O
 def _changes(path: Path) -> dict[str, list[ChangeFleet]]:
     """Changes of the fleet by run, both in the order of the log."""
     found: dict[str, list[ChangeFleet]] = {}
-    for run, payload in _lines(path):
+    for run, order in orders_in(path):
         try:
-            command = read_order(payload.encode())
+            command = read_order(order.payload.encode())
         except CommandRefusedError:
             continue
         if isinstance(command, ChangeFleet):
             found.setdefault(run, []).append(command)
     return found
-
-
-def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    try:
-        lines = path.read_bytes().splitlines()
-    except FileNotFoundError:
-        return
-    for line in lines:
-        try:
-            row = orjson.loads(line)
-            yield row["run"], row["payload"]
-        except (orjson.JSONDecodeError, KeyError, TypeError):
-            continue  # cut short by a crash

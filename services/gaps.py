@@ -7,20 +7,15 @@ compared too: where they differ this is not the run that was stored, and nothing
 """
 
 import asyncio
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import orjson
 
-from services.command_log import CommandLog
-from services.continued import continued
 from services.poison import Guard
-from services.resume import checkpoint_path, resume_before
-from services.runs import OpenedScenario, plan_simulation
-from services.scenario_copies import ScenarioCopies
+from services.regenerate import issued
+from services.runs import OpenedScenario
 from services.settings import Settings
-from services.simulator import Simulator
 from services.store import Store, StoreUnavailableError, open_store
 from services.stored_rows import Tags, row_times, row_values
 from twin.errors import DependencyUnavailableError, TwinError
@@ -93,32 +88,13 @@ async def audit(settings: Settings, question: Question) -> Audit:
 
 
 def _chunks(settings: Settings, question: Question) -> Iterator[list[Row]]:
-    """The rows of the run in order, some ten thousand at a time.
-
-    What lies before `since_s` is not simulated where this run has kept a checkpoint of it.
-
-    Commands that the run's simulator has obeyed are obeyed again, at the same ticks.
-    """
-    opened = continued(settings.state_dir, question.opened)
-    plan = plan_simulation(opened, math.inf, question.duration_s, 0.0)
-    simulator = Simulator(plan)
-    path = checkpoint_path(settings.state_dir, plan)
-    simulator.copies = ScenarioCopies(path.with_suffix(".scenarios"))
-    resume_before(path, simulator, question.since_s)
-    simulator.follow(CommandLog(path.with_suffix(".commands"), plan.run_id))
-    step_s = simulator.step_s
-    ticks_count = math.ceil(question.duration_s / step_s - 1e-9)
+    """The rows of the run in order, some ten thousand at a time."""
+    ticks = issued(
+        settings, question.opened, question.duration_s, question.since_s, question.on_tick
+    )
     rows: list[Row] = []
-    while simulator.tick < ticks_count:
-        begins = simulator.tick * step_s >= question.since_s
-        simulator.turn()
-        owed = simulator.outbox.take()
-        simulator.state_messages.clear()
-        simulator.events.clear()
-        question.on_tick(simulator.tick, ticks_count)
-        if not begins:
-            continue
-        for batch in owed:
+    for batches in ticks:
+        for batch in batches:
             rows += map(_row, batch.payload.splitlines(keepends=True)[1:])
         if len(rows) >= CHUNK_ROWS:
             yield rows

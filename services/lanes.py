@@ -17,8 +17,7 @@ from services.batches import Batch
 from services.foreign_lanes import ForeignError, document_batch, lines_batch
 from services.mqtt import Message
 from services.topics import SIMULATOR_SHARD, Address, parse
-from twin.frames import FrameError, FrameHeader, open_batch
-from twin.rollups import ROLLUP_SHARD
+from twin.frames import ROLLUP_SHARD, FrameError, FrameHeader, open_batch
 
 HEAD = re.compile(rb"[a-z_0-9]+((?:,[a-z_0-9]+=[A-Za-z0-9_.:-]+)+)")
 STAMP = re.compile(rb"-?[0-9]{1,19}")

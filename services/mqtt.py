@@ -31,7 +31,7 @@ from twin.errors import DependencyUnavailableError
 
 LOG = logging.getLogger(__name__)
 PUBLISH_WINDOW = 64
-RECEIVE_WINDOW = 128  # not acknowledged yet, as in services/broker_config.py
+RECEIVE_WINDOW = 64  # not acknowledged yet, as in services/broker_config.py
 KEEPALIVE_S = 20
 LEAVE_S = 1.0
 SESSION_KEPT_S = 7 * 86_400  # as the broker's persistent_client_expiration

@@ -6,8 +6,7 @@ from services.plan import Plan
 from services.rollup_parts import RollupPart, part_bytes
 from services.topics import Topics
 from services.watermark import Outbox, Owed
-from twin.frames import FRAME_VERSION, FrameHeader, batch, rows_count, with_base
-from twin.rollups import ROLLUP_SHARD
+from twin.frames import FRAME_VERSION, ROLLUP_SHARD, FrameHeader, batch, rows_count, with_base
 
 
 @dataclass(frozen=True)

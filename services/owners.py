@@ -22,9 +22,7 @@ from services.metrics import Metrics
 from services.satellite_json import NAME
 from services.settings import Settings
 from twin.errors import ConfigurationError, Problem
-from twin.fleet_change import UnlikeError, changed_shards, fleet_change, homes_in
 from twin.located_yaml import Vocabulary, load_mapping, problems_of
-from twin.reports import plan_shards
 
 LOG = logging.getLogger(__name__)
 Name = Annotated[str, Field(pattern=NAME, max_length=128)]
@@ -100,7 +98,9 @@ def owners_text(settings: Settings, was: Sequence[str] = ()) -> str:
     shards; those that have left are listed too, for what still comes of them. Raises
     ConfigurationError where one does not follow from the one before.
     """
-    from services.runs import open_scenario
+    from services.runs import open_scenario  # the ingester needs none of it
+    from twin.fleet_change import UnlikeError, changed_shards, fleet_change, homes_in
+    from twin.reports import plan_shards
 
     names = [*was, settings.scenario]
     opened = [open_scenario(settings.model_copy(update={"scenario": name})) for name in names]

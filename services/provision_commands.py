@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
@@ -13,9 +13,12 @@ from services.arguments import parse_epoch
 from services.findings import Finding
 from services.grafana_settings import GrafanaSettings, load_grafana_settings
 from services.process import log_to_stderr, run
-from services.provision import Change, Kind
-from services.provision_wanted import PARTS, Part, Wanted
+from services.provision_parts import PARTS, Part
 from services.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from services.provision import Change, Kind
+    from services.provision_wanted import Wanted
 
 DRIFT_EXIT = 2
 BLOCKED_EXIT = 1
@@ -64,7 +67,7 @@ def _parts(only: list[str] | None) -> tuple[Part, ...]:
 @contextmanager
 def _opened(
     only: list[str] | None, token_file: Path | None, settings: Settings | None = None
-) -> Iterator[tuple[list[Kind], GrafanaSettings]]:
+) -> Iterator[tuple[list["Kind"], GrafanaSettings]]:
     """A session with Grafana and the kinds of resources that are asked for."""
     from services.grafana import Grafana
     from services.provision_wanted import kinds, wanted
@@ -78,12 +81,12 @@ def _opened(
         yield kinds(grafana, given, every, parts), given
 
 
-def _say_what_is_left_out(every: Wanted, parts: Sequence[Part]) -> None:
+def _say_what_is_left_out(every: "Wanted", parts: Sequence[Part]) -> None:
     if "routing" in parts and not every.contacts:
         typer.echo("routing left alone: set TWIN_ALERT_PAGE_URL or another address", err=True)
 
 
-def _print(changes: Sequence[Change], as_json: bool) -> None:
+def _print(changes: "Sequence[Change]", as_json: bool) -> None:
     if as_json:
         rows: list[dict[str, Any]] = [
             {"action": row.action, "kind": row.kind, "key": row.key, "reason": row.reason}

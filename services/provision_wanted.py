@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any
 
 from dashboards.alerting_files import fleet_causes
 from dashboards.build import dashboards
@@ -23,10 +23,8 @@ from services.provision_alerting import (
     Templates,
 )
 from services.provision_boards import BOARDS_FOLDER, Dashboards, DataSource, Folders
+from services.provision_parts import PARTS, Part
 from services.settings import Settings
-
-Part = Literal["store", "dashboards", "rules", "routing", "account"]
-PARTS: Final[tuple[Part, ...]] = ("store", "dashboards", "rules", "routing", "account")
 
 
 @dataclass(frozen=True)

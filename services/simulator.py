@@ -29,10 +29,11 @@ from services.watermark import Outbox, read_mark
 from twin.channel_limits import Overrides
 from twin.checkpoint import Checkpoint
 from twin.faults import FaultPlan, plan_faults
+from twin.frames import ROLLUP_SHARD
 from twin.minutes import MinuteRows, SatelliteMinutes
 from twin.playback import Recorders
 from twin.reports import Shard, encode_reports, encoder_for, reporting
-from twin.rollups import ROLLUP_SHARD, column_shapes
+from twin.rollups import column_shapes
 from twin.sensors import Snapshot, snapshot
 from twin.step import initial_state, step
 from twin.surroundings import surroundings
@@ -275,7 +276,7 @@ class Simulator:
             self._hear_mark(address.leaf, message.payload)
             return None
         if address.lane == "part":
-            self._hear_part(message.payload)
+            self.hear_part(message.payload)
             return None
         if message.retained:
             return None  # a command is an act, not a state: an old one is not carried out again
@@ -294,7 +295,7 @@ class Simulator:
         if self.outbox.waits(shard):
             self.to_send.set()
 
-    def _hear_part(self, payload: bytes) -> None:
+    def hear_part(self, payload: bytes) -> None:
         """A part of a roll-up; what is none of this fleet is counted and changes nothing."""
         shapes = tuple(column_shapes(self.state, count) for count in self._own_counts)
         try:

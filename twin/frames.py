@@ -22,6 +22,7 @@ from twin.state import FloatArray, IntArray
 
 FRAME_VERSION = 1
 HEADER_PREFIX = b"#twin "
+ROLLUP_SHARD = "rollup"  # the shard of roll-ups; here, because who reads batches needs no physics
 NEWLINE = 10
 TAG_VALUE = re.compile(r"[A-Za-z0-9_.:-]+")
 """What an identifier may be made of, so that no tag ever needs escaping."""

@@ -19,8 +19,6 @@ from twin.rollup_fields import FIELDS, LIVE_FIELDS, PART, Field
 from twin.sensors import Snapshot, bus_telemetry
 from twin.state import Fleet, FleetParams, FleetState, FloatArray, IntArray
 
-ROLLUP_SHARD: Final = "rollup"
-
 
 def _layout(fields: Mapping[str, Field]) -> FieldLayout:
     return FieldLayout(tuple(fields), (), np.array([row[2] for row in fields.values()]))

@@ -17,8 +17,7 @@ from services.simulator import Simulator
 from services.topics import Topics
 from twin.checkpoint import from_bytes, to_bytes
 from twin.errors import ConfigurationError
-from twin.frames import open_batch
-from twin.rollups import ROLLUP_SHARD
+from twin.frames import ROLLUP_SHARD, open_batch
 
 SETTINGS = Settings(scenario="suncatcher-81", epoch="2026-10-01T00:00:00Z")
 OPENED = open_scenario(SETTINGS)

@@ -20,10 +20,10 @@ from services.store import InfluxStore
 from services.stored_rows import row_values
 from twin.channels import MINUTE_MEASUREMENTS, by_name
 from twin.checkpoint import from_bytes, to_bytes
-from twin.frames import open_batch
+from twin.frames import ROLLUP_SHARD, open_batch
 from twin.minutes import MINUTE_CHANNELS, MINUTE_NS, MINUTE_STATES
 from twin.rollup_minutes import OVER_TIME
-from twin.rollups import REPORTED, ROLLUP_SHARD, Tables
+from twin.rollups import REPORTED, Tables
 
 SCENARIO = """
 name: minutes

@@ -22,8 +22,8 @@ from services.simulator import Simulator
 from services.watermark import Outbox, Owed
 from twin.checkpoint import from_bytes, to_bytes
 from twin.errors import ConfigurationError
-from twin.frames import open_batch
-from twin.rollups import ROLLUP_SHARD, column_shapes
+from twin.frames import ROLLUP_SHARD, open_batch
+from twin.rollups import column_shapes
 
 SETTINGS = Settings(scenario="suncatcher-81", epoch="2026-10-01T00:00:00Z")
 OPENED = open_scenario(SETTINGS)
