@@ -10,10 +10,7 @@ NUMBERS = """\
 # a second. 0 is not unlimited in every 2.0 release, so a number is written.
 max_queued_messages 1000000
 max_queued_bytes 2000000000
-
-# What the ingester may hold unacknowledged is this many batches (260 kB each of 128 satellites
-# with all channels): its memory is bounded by it. max_inflight_bytes does nothing in 2.0.11.
-max_inflight_messages 64
+max_inflight_messages 1000
 set_tcp_nodelay true
 
 # What a stranger can cost before it has logged in: mosquitto closes a silent connection only

@@ -31,7 +31,6 @@ from twin.errors import DependencyUnavailableError
 
 LOG = logging.getLogger(__name__)
 PUBLISH_WINDOW = 64
-RECEIVE_WINDOW = 64  # not acknowledged yet, as in services/broker_config.py
 KEEPALIVE_S = 20
 LEAVE_S = 1.0
 SESSION_KEPT_S = 7 * 86_400  # as the broker's persistent_client_expiration
@@ -238,7 +237,7 @@ def _session(settings: Settings, persistent: bool) -> dict[str, Any]:
         return {"clean_session": not persistent}
     kept = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     kept.SessionExpiryInterval = SESSION_KEPT_S if persistent else 0
-    kept.ReceiveMaximum = RECEIVE_WINDOW
+    kept.ReceiveMaximum = settings.mqtt_window
     return {
         "protocol": aiomqtt.ProtocolVersion.V5,
         "clean_start": not persistent,

@@ -39,6 +39,13 @@ class Settings(BaseSettings):
         None, description="authority of an mqtts:// broker; the system's if not given"
     )
     mqtt_protocol: Literal["3.1.1", "5"] = Field("3.1.1", description="version of MQTT to speak")
+    mqtt_window: int = Field(
+        1000,
+        ge=16,
+        le=65535,
+        description="messages that a broker of MQTT 5 may send ahead of our acknowledgements, "
+        "each of up to 400 kB; of 3.1.1 it is the broker's max_inflight_messages",
+    )
 
     influx_url: str | None = Field(None, description="http(s)://host:port of an InfluxDB")
     influx_api: Literal["auto", "v1", "v2"] = Field(

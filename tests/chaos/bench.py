@@ -32,7 +32,7 @@ persistence_location {directory}/
 autosave_interval 30
 max_queued_messages 1000000
 max_queued_bytes 2000000000
-max_inflight_messages 64
+max_inflight_messages 1000
 set_tcp_nodelay true
 """
 Environments = Mapping[str, Mapping[str, str]]

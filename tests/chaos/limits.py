@@ -15,6 +15,7 @@ from parts import ROOT
 CAP_MIB = 128
 RATE = 10.0  # times the fleet's own pace
 STORE_BYTES_S = 3_000_000.0  # so slow that what comes must wait somewhere
+WINDOW = 64  # batches of 260 kB: what 128 MiB leave beside the program itself
 SEEDS, NIGHTLY_SEEDS = 30, 1000
 CPU_LIMIT_S = 15.0  # of 30 seeds
 
@@ -25,7 +26,12 @@ def little_memory(size: Size) -> Outcome:
     with (
         control_group("memory", {"memory.limit_in_bytes": str(CAP_MIB * 2**20)}) as group,
         pipeline(
-            size.seed, run_s=run_s, proxied=True, satellites=size.satellites, rate=RATE
+            size.seed,
+            run_s=run_s,
+            proxied=True,
+            satellites=size.satellites,
+            rate=RATE,
+            settings={"ingest": {"TWIN_MQTT_PROTOCOL": "5", "TWIN_MQTT_WINDOW": str(WINDOW)}},
         ) as bench,
     ):
         if group is None:
