@@ -15,7 +15,7 @@ from dashboards.build import dashboards
 from dashboards.query_list import ListedQuery
 from services.console.app import create_app
 from services.console.feed import LiveFleet
-from services.embedded_store import Database
+from services.embedded_database import Database
 from services.shape_sql import Moment, Series
 from services.store import StoreUnavailableError
 

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from services import export as exporting
 from services.cli import app
-from services.embedded_store import Database, StoreServer
+from services.embedded_database import Database
+from services.embedded_store import StoreServer
 from services.export import export, order_of
 from services.settings import load_settings
 from services.store import EmbeddedStore, InfluxStore, Store, StoreUnavailableError

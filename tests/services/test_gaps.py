@@ -21,7 +21,8 @@ from services.checkpoint_files import (
     write_whole,
 )
 from services.command_log import CommandLog
-from services.embedded_store import Database, StoreServer
+from services.embedded_database import Database
+from services.embedded_store import StoreServer
 from services.gaps import AnotherRunError, Audit, Question, Row, _chunks, audit
 from services.resume import checkpoint_path
 from services.runs import OpenedScenario, open_scenario, plan_simulation

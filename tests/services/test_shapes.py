@@ -22,7 +22,7 @@ from services.console.boards import (
     moment_of,
     query_of,
 )
-from services.embedded_store import Database
+from services.embedded_database import Database
 from services.settings import load_settings
 from services.shape_sql import Moment
 from services.store import InfluxStore

@@ -9,7 +9,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from servers import influxd_server
 
-from services.embedded_store import Database, StoreServer
+from services.embedded_database import Database
+from services.embedded_store import StoreServer
 from services.settings import load_settings
 from services.store import (
     EmbeddedStore,
