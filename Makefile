@@ -10,7 +10,7 @@ SOAK_S ?= 600
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: help install up test check bench soak simulate-nightly chaos drills drills-live grafana-smoke grafana-types queries format lint types imports fresh generate golden secrets sbom images debian clean
+.PHONY: help install up test check bench soak simulate-nightly chaos drills drills-live campaign-proof grafana-smoke grafana-types queries format lint types imports fresh generate golden secrets sbom images debian clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ chaos: $(DEV) debian ## Kill, cut off and starve real processes under load; ever
 drills: $(DEV) ## Every fault-injection drill off line, scored: build/drills.html, .json, .xml
 	@mkdir -p build
 	$(BIN)/twin drill run --all --html build/drills.html --json build/drills.json --junit build/drills.xml $(ARGS)
+
+campaign-proof: $(DEV) ## 400 cases on workers that are killed, file by file against a serial run
+	$(BIN)/python tests/campaigns/proof.py $(ARGS)
 
 generate: $(DEV) ## Render docs and dashboards from the dictionaries
 	$(BIN)/python scripts/generate.py

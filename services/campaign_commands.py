@@ -42,11 +42,15 @@ def run_campaign(
         draws=draws,
         vary=_words(vary),
     )
-    results = Results(out)
-    if serial:
-        outcome = run_serial(cases, results)
-    else:
-        outcome = run_on_dask(cases, results, scheduler=scheduler, workers=jobs)
+    try:
+        results = Results(out)
+        if serial:
+            outcome = run_serial(cases, results)
+        else:
+            outcome = run_on_dask(cases, results, scheduler=scheduler, workers=jobs)
+    except OSError as error:
+        reason = f"{error.filename or out}: {error.strerror or error}"
+        raise CampaignError(f"--out {out}: results cannot be written: {reason}") from None
     found = results.found(cases)
     summary = {"drill": drill.name, **summary_of(found, outcome)}
     (out / "summary.json").write_bytes(orjson.dumps(summary, option=JSON))

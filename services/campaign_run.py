@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from services.campaign_case import CODE_VERSION, refuse_other_code, run_case
+from services.campaign_case import CODE_VERSION, ChangedCodeError, refuse_other_code, run_case
 from services.plotting import BROKEN, PLAIN, pyplot
 from twin.campaigns import Case
 from twin.errors import DependencyUnavailableError
@@ -75,16 +76,29 @@ class Results:
 def run_serial(
     cases: Sequence[Case], results: Results, work: Callable[[Case], bytes] = run_case
 ) -> Outcome:
-    """One after the other in this process."""
+    """One after the other in this process. Raises OSError where no result can be written."""
     missing = results.missing(cases)
     outcome = Outcome(len(cases), kept=len(cases) - len(missing))
     for case in missing:
-        try:
-            results.keep(case, work(case))
-            outcome.ran += 1
-        except Exception as error:  # noqa: BLE001 - one bad case must not stop the others
-            outcome.failed[results.path(case).stem] = f"{type(error).__name__}: {error}"
+        _take(case, partial(work, case), results, outcome)
     return outcome
+
+
+def _take(case: Case, result_of: Callable[[], bytes], results: Results, outcome: Outcome) -> None:
+    """Keep a case's result, or why there is none. Raises OSError where it cannot be written."""
+    try:
+        result = result_of()
+    # Whatever the physics makes of drawn parameters (numpy's errors, ours), whatever the library
+    # says of a worker that died (KilledWorker, CancelledError, CommClosedError): it is this case's
+    # outcome, told with its type, and the others finish.
+    except Exception as error:  # noqa: BLE001
+        outcome.failed[results.path(case).stem] = f"{type(error).__name__}: {error}"
+        return
+    try:
+        results.keep(case, result)
+        outcome.ran += 1
+    except ChangedCodeError as error:
+        outcome.failed[results.path(case).stem] = f"{type(error).__name__}: {error}"
 
 
 def run_on_dask(
@@ -98,7 +112,8 @@ def run_on_dask(
 ) -> Outcome:
     """On a scheduler's workers, or on processes of this machine.
 
-    Raises DependencyUnavailableError where Dask is not installed or the scheduler does not answer.
+    Raises DependencyUnavailableError where Dask is not installed or the scheduler does not answer,
+    OSError where no result can be written.
     """
     missing = results.missing(cases)
     outcome = Outcome(len(cases), kept=len(cases) - len(missing))
@@ -110,12 +125,7 @@ def run_on_dask(
         with _progress() as bar:
             job = bar.add_task("cases", total=len(cases), completed=outcome.kept)
             for count, future in enumerate(as_completed(futures), 1):
-                case = futures[future]
-                try:
-                    results.keep(case, future.result())
-                    outcome.ran += 1
-                except Exception as error:  # noqa: BLE001 - one bad case must not stop the others
-                    outcome.failed[results.path(case).stem] = f"{type(error).__name__}: {error}"
+                _take(futures[future], future.result, results, outcome)
                 bar.update(job, advance=1)
                 on_done(count, client)
     return outcome
