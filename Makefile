@@ -65,6 +65,9 @@ drills: $(DEV) ## Every fault-injection drill off line, scored: build/drills.htm
 	@mkdir -p build
 	$(BIN)/twin drill run --all --html build/drills.html --json build/drills.json --junit build/drills.xml $(ARGS)
 
+drills-live: $(DEV) debian ## Live drills on real mosquitto and influxd: by the watcher, and by a stand-in for Grafana
+	$(BIN)/pytest tests/services/test_drill_live.py tests/grafana/test_drill_on_grafana.py --durations=0 $(ARGS)
+
 campaign-proof: $(DEV) ## 400 cases on workers that are killed, file by file against a serial run
 	$(BIN)/python tests/campaigns/proof.py $(ARGS)
 

@@ -13,7 +13,7 @@ a page; what happens in a drill fleet goes to the drill's scorer and to nobody e
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 OWNER_LABEL: Final = "managed_by"
@@ -52,6 +52,7 @@ class ContactSpec:
     kind: Literal["webhook", "email"]
     address: str
     disable_resolve: bool = False
+    token: str = field(default="", repr=False)  # that its webhooks bear
 
 
 @dataclass(frozen=True)
@@ -99,13 +100,23 @@ MUTES: Final = (PLANNED_WORK, ALWAYS)
 _GROUP: Final = ("grafana_folder", "alertname", "cause")
 
 
-def contacts(addresses: dict[Receiver, str], emails: str = "") -> tuple[ContactSpec, ...]:
+def contacts(
+    addresses: dict[Receiver, str], emails: str = "", drill_token: str = ""
+) -> tuple[ContactSpec, ...]:
     """A contact point for each receiver that has an address, and e-mail for pages if wanted.
 
-    `addresses` are http(s) URLs; `emails` are addresses with `;` between, as Grafana takes them.
+    `addresses` are http(s) URLs; `emails` are addresses with `;` between, as Grafana takes them;
+    drill_token: what webhooks to a drill's scorer bear.
     """
+    tokens: dict[Receiver, str] = {"drill": drill_token}
     found = [
-        ContactSpec(f"{UID_PREFIX}{key}", RECEIVERS[key], "webhook", addresses[key])
+        ContactSpec(
+            f"{UID_PREFIX}{key}",
+            RECEIVERS[key],
+            "webhook",
+            addresses[key],
+            token=tokens.get(key, ""),
+        )
         for key in RECEIVERS
         if addresses.get(key)
     ]

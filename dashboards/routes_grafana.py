@@ -4,6 +4,7 @@ The API's JSON and the provisioning files' YAML have the same fields except for 
 one function writes each. Matchers are triples: Grafana decodes `[][3]string`, whatever SDKs emit.
 """
 
+from dataclasses import replace
 from typing import Any, Final
 
 from dashboards.routes import (
@@ -15,6 +16,9 @@ from dashboards.routes import (
 )
 
 Json = dict[str, Any]
+
+CREDENTIALS: Final = "authorization_credentials"
+"""Setting of a webhook that Grafana does not show again."""
 
 TEMPLATE_NAME: Final = "twin-messages"
 TEMPLATE: Final = """\
@@ -65,6 +69,8 @@ def contact_point(contact: ContactSpec) -> Json:
             "maxAlerts": ALERTS_IN_A_MESSAGE,
             **text,
         }
+        if contact.token:
+            settings |= {"authorization_scheme": "Bearer", CREDENTIALS: contact.token}
     return {
         "uid": contact.uid,
         "name": contact.name,
@@ -110,10 +116,13 @@ def files_text(value: Any) -> Any:
 
 
 def contact_points_file(contacts: tuple[ContactSpec, ...]) -> Json:
-    """Provisioning file `contact-points.yaml`: integrations under the name they share."""
+    """Provisioning file `contact-points.yaml`: integrations under the name they share.
+
+    No token goes into a file: a webhook that must bear one is brought by the API.
+    """
     by_name: dict[str, list[Json]] = {}
     for contact in contacts:
-        body = contact_point(contact)
+        body = contact_point(replace(contact, token=""))
         by_name.setdefault(body.pop("name"), []).append(body)
     rows = [
         {"orgId": 1, "name": name, "receivers": receivers} for name, receivers in by_name.items()

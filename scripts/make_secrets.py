@@ -14,12 +14,14 @@ engine that runs without root, your group is number 0 inside: set TWIN_SECRETS_G
 
 What is made. For the broker: a password for each user, its configuration, its access file, an
 authority and a server certificate (mqtt_ca is the only one of them that clients need). For the
-console a token, for the store and Grafana what their first start asks for.
+console a token, for the store and Grafana what their first start asks for, and the token that
+Grafana's webhooks bear to a drill (drill_token: TWIN_DRILL_TOKEN_FILE of `twin drill run --live
+--grafana`, and of `twin provision`, which gives it to Grafana's contact point).
 
 An existing secret is never overwritten. `--rotate` makes new broker passwords, a new authority
 and a new console token, which take effect when the containers are restarted; the passwords of
-the store and of Grafana are kept, because both copied theirs into a volume when they first
-started. A certificate that ends in less than 60 days is renewed by any run.
+the store and of Grafana and the drill's token are kept, because both copied theirs into a volume
+when they first started. A certificate that ends in less than 60 days is renewed by any run.
 """
 
 import argparse
@@ -58,6 +60,7 @@ FIRST_START_SECRETS = (
     "influx_admin_token",
     "grafana_admin_password",
     "grafana_secret_key",
+    "drill_token",
 )
 PASSWORD_FILE = "mosquitto_passwd"
 ACCESS_FILE = "mosquitto_acl"

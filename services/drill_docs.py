@@ -71,8 +71,10 @@ present, so simulator and drill get one epoch, the instant of the start, and rat
   they say which alerts fire since when, and up to when Grafana has looked.
 - **Webhooks**, if a contact point sends them: `POST http://127.0.0.1:8087/drill`
   (`TWIN_DRILL_LISTEN`). Beyond loopback, and wherever `TWIN_DRILL_TOKEN_FILE` is set, they must
-  bear the token (`Authorization: Bearer`, to be set in the contact point). They give the instants
-  of the end.
+  bear the token (`Authorization: Bearer`) that `make secrets` makes, `secrets/drill_token`:
+  `twin provision apply` with the same `TWIN_DRILL_TOKEN_FILE`, and with `TWIN_ALERT_DRILL_URL`
+  (this address as Grafana reaches it), gives it to the contact point. They give the instants of
+  the end. A drill's fleet is named `drill-...`, so that Grafana's policies page nobody for it.
 - An alert is known by our label `rule`, the labels of its series and its start: told twice, or by
   both ways, it counts once. A rule whose query fails is named at the end.
 

@@ -25,7 +25,7 @@ from services.scenario_files import read_text
 from services.settings import Settings
 from twin.alert_rule import INTERVAL_S, Rule
 from twin.alerts import RULES
-from twin.drill_load import Drill
+from twin.drill_load import Drill, fleet_name
 from twin.errors import ConfigurationError, Problem
 from twin.fleet_build import FleetBuild, build_fleet
 
@@ -144,6 +144,6 @@ def scenario_text(name: str) -> str:
     given = dict(drill.keys.given)
     if "extends" in given:
         given["extends"] = str((path.parent / str(given["extends"])).resolve())
-    own = {"name": drill.name.replace("-", "_"), "description": drill.keys.title}
+    own = {"name": fleet_name(drill.name), "description": drill.keys.title}
     text = yaml.safe_dump(own | given, sort_keys=False, width=100)
     return f"# What the drill {drill.name} needs: twin up --scenario FILE\n{text}"

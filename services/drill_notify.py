@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from dashboards.routes import RouteSpec, tree
 from twin.alert_rule import Rule
 from twin.alert_states import Transition
+from twin.drill_load import FLEET_PREFIX
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ def _labels(change: Transition) -> dict[str, str]:
     """What the policies match; the drill's own fleet is routed as a real one would be."""
     rule = change.rule
     own = {"managed_by": "orbital-twin", "alertname": rule.title, "grafana_folder": "twin"}
-    return {**rule.labels, **own, **change.labels}
+    fleet = change.labels.get("fleet", "").removeprefix(FLEET_PREFIX)
+    return {**rule.labels, **own, **change.labels, "fleet": fleet}
 
 
 def _route(route: RouteSpec, labels: dict[str, str]) -> RouteSpec:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from dashboards.grafana_rules import FOLDER_UID, RuleSpec, group_json, groups
 from dashboards.routes import OWNER, OWNER_LABEL, UID_PREFIX, ContactSpec, MuteSpec, RouteSpec
 from dashboards.routes_grafana import (
+    CREDENTIALS,
     TEMPLATE,
     TEMPLATE_NAME,
     contact_point,
@@ -78,6 +79,8 @@ def _comparable(body: Json) -> Json:
         key: str(value) if isinstance(value, int) and not isinstance(value, bool) else value
         for key, value in body["settings"].items()
     }
+    if CREDENTIALS in settings:
+        settings[CREDENTIALS] = "[REDACTED]"  # whether it is there is all that Grafana tells
     return {**body, "settings": settings}
 
 

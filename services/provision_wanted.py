@@ -75,7 +75,12 @@ def wanted(settings: Settings, grafana: GrafanaSettings, token_file: Path | None
     """All of it, from the settings and from every dashboard and rule that there is."""
     specs = recorded_specs if grafana.alert_source == "watch" else rule_specs
     rules = specs(dashboards(), runbook_url=grafana.alert_runbook_url or "")
-    told = contacts(grafana.addresses, grafana.alert_page_emails)
+    token = grafana.drill_token
+    told = contacts(
+        grafana.addresses,
+        grafana.alert_page_emails,
+        "" if token is None else token.get_secret_value(),
+    )
     has_receiver = any(one.uid != "twin-drill" for one in told)
     root = tree(fleet_causes(rules) if grafana.alert_satellites == "ticket" else ())
     url = grafana.grafana_store_url or settings.influx_url or "http://127.0.0.1:8086"

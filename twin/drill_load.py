@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -29,6 +29,8 @@ from twin.scenario_load import Scenario, scenario_within
 _WORDS = Vocabulary(DRILL_NAMES, DRILL_RANGES)
 GIVEN = "given"
 """Instead of an injection: what the scenario itself brings, from the start of the run."""
+FLEET_PREFIX: Final = "drill-"
+"""Begins the names of drills' fleets: by it Grafana's policies page nobody for them."""
 _OURS = {"name": "it is the drill's", "faults": "write them under inject"}
 
 
@@ -97,6 +99,11 @@ def load_drill(path: str, read_text: ReadText, rules: Collection[str]) -> Drill:
     return Drill(path, keys, scenario, faults, pipeline, whole, places)
 
 
+def fleet_name(drill: str) -> str:
+    """Name of the fleet that a drill flies."""
+    return FLEET_PREFIX + drill.replace("-", "_")
+
+
 def _given(path: str, text: str, keys: DrillKeys, places: Places, read_text: ReadText) -> Scenario:
     """The scenario under `given`; its problems with the whole key."""
     inside: Places = {at[1:]: where for at, where in places.items() if at[:1] == ("given",)}
@@ -104,7 +111,7 @@ def _given(path: str, text: str, keys: DrillKeys, places: Places, read_text: Rea
         if name in keys.given:
             at = inside[name,]
             raise ConfigurationError([Problem(*at, f"given.{name}", f"not here: {why}")])
-    data: dict[str, Any] = {**keys.given, "name": keys.name.replace("-", "_")}
+    data: dict[str, Any] = {**keys.given, "name": fleet_name(keys.name)}
     try:
         scenario = scenario_within(path, text, data, inside, read_text)
     except ConfigurationError as error:

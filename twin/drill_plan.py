@@ -7,7 +7,7 @@ import numpy as np
 
 from twin.alert_rule import INTERVAL_S, Rule
 from twin.drill_keys import ExpectKeys
-from twin.drill_load import GIVEN, Drill
+from twin.drill_load import FLEET_PREFIX, GIVEN, Drill
 from twin.drills import Clearing, Expected, Named, Plan, RuleFacts
 from twin.errors import ConfigurationError, Problem
 from twin.faults import FaultError, FaultPlan
@@ -56,6 +56,9 @@ class Places:
         for target in targets:
             if target == "*" or target in self.keys(scope, np.arange(self._fleet.count)):
                 found.append(target)
+                continue
+            if scope == "fleet" and FLEET_PREFIX + target == self._fleet.name:
+                found.append(self._fleet.name)  # a drill says its own name
                 continue
             rows = [row for row, plane in enumerate(self._fleet.planes) if self._in(plane, target)]
             if not rows:

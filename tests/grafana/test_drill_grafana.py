@@ -50,6 +50,7 @@ clear:
   - {rule: coolant_flow_lost, of: it, within_s: 400}
 """
 RULE = "coolant_flow_lost"
+FLEET = "drill-pump"
 UID = "twin-coolant-flow-lost"
 TOKEN = "token-of-more-than-16-characters"
 EPOCH_S = datetime(2026, 10, 1, tzinfo=UTC).timestamp()
@@ -82,7 +83,7 @@ def stamp(elapsed_s: float, profile: Profile) -> str:
 
 
 def heard(kind: type[Told] = Told) -> Told:
-    told = kind(Changes(RULES, EPOCH_S), {one.name: one.tags for one in RULES}, "pump", EPOCH_S)
+    told = kind(Changes(RULES, EPOCH_S), {one.name: one.tags for one in RULES}, FLEET, EPOCH_S)
     told.behind_s = BEHIND_S
     return told
 
@@ -178,7 +179,7 @@ def test_webhooks_states_and_both_twice_give_the_score_of_the_run_that_they_tell
 
 
 def alert(rule: str = RULE, at_s: float = 100.0, **labels: str) -> Json:
-    own = {"rule": rule, "fleet": "pump", "plane": "sc", "sat": "sc_1"}
+    own = {"rule": rule, "fleet": FLEET, "plane": "sc", "sat": "sc_1"}
     return {"status": "firing", "labels": own | labels, "startsAt": stamp(at_s, V9),
             "endsAt": "0001-01-01T00:00:00Z", "fingerprint": "f"}  # fmt: skip
 
@@ -244,7 +245,7 @@ async def test_the_receiver_takes_what_bears_the_token_and_the_door_what_has_no_
                     answers.append(answer.status)
         server.state.errors[UID] = "connection\nrefused"
         server.state.alerts["twin-tumbling"] = [
-            {"labels": {"fleet": "pump", "plane": "sc", "sat": "sc_2"}, "state": "Alerting",
+            {"labels": {"fleet": FLEET, "plane": "sc", "sat": "sc_2"}, "state": "Alerting",
              "activeAt": stamp(110.0, V9)}
         ]  # fmt: skip
         server.state.evaluated = stamp(120.0, V9)

@@ -6,11 +6,13 @@ simulated time.
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
 import pytest
 from servers import InfluxServer, MosquittoServer, influxd_server, mosquitto_server
 
+from dashboards.routes import DRILL_FLEETS
 from services.drill_commands_live import orders_of, shifted, targets_of
 from services.drill_files import open_drill
 from services.drill_live import LiveMarks, run_live, scenario_text
@@ -163,7 +165,7 @@ async def test_without_a_simulator_or_with_a_pipeline_fault_it_says_so(
     drill, build = open_drill(drill_file(tmp_path, "pump"))
     with mosquitto_server(MOSQUITTO) as broker, pytest.raises(DependencyUnavailableError) as failed:
         await run_live(load_settings(mqtt_url=broker.url), drill, build)
-    assert "no simulator of pump" in str(failed.value)
+    assert "no simulator of drill-pump" in str(failed.value)
     path = Path(drill_file(tmp_path, "pump"))
     text = path.read_text().replace("fault: T1,", "pipeline: store-down,")
     path.write_text(
@@ -172,6 +174,11 @@ async def test_without_a_simulator_or_with_a_pipeline_fault_it_says_so(
     drill, build = open_drill(str(path))
     with pytest.raises(ConfigurationError, match="make chaos"):
         LiveDrill(load_settings(), drill, build, RULES, Notes("pump", "pump", 0.0))
+
+
+def test_a_drills_fleet_is_one_for_which_nobody_is_paged(tmp_path: Path) -> None:
+    _, build = open_drill(drill_file(tmp_path, "strings"))
+    assert re.fullmatch(DRILL_FLEETS, build.fleet.name)
 
 
 def test_orders_name_who_is_hit_and_a_later_drill_is_the_same_later(tmp_path: Path) -> None:
