@@ -17,6 +17,7 @@ from dashboards.power import power
 from dashboards.radiation import radiation
 from dashboards.satellite import satellite
 from dashboards.thermal import thermal
+from dashboards.weeks import weeks
 
 GRAFANA_DIRECTORY = Path(__file__).parent / "grafana"
 
@@ -34,6 +35,7 @@ def dashboards() -> tuple[DashboardSpec, ...]:
         pipeline(),
         economics(),
         drills(),
+        weeks(),
     )
 
 

@@ -21,7 +21,17 @@ against Grafana's own types and functions; `python -m dashboards.lint` is their 
 
 The way down keeps time and choice: fleet wall, then a plane's or a subsystem's dashboard, then a
 satellite, then its strips in each subsystem. Panels that show what is so now look at the newest
-five minutes, whatever the time chosen. Colours are of one palette that every kind of colour vision
+five minutes, whatever the time chosen.
+
+For days and weeks there is a dashboard of its own (`twin-weeks`) that reads the roll-ups over a
+minute from their database, `telemetry_1m` or what `TWIN_INFLUX_DATABASE_1M` names: `twin provision`
+puts the name in. The other dashboards read raw rows whatever the range. Grafana cannot choose a
+measurement by the length of the range but through a query variable; what those do has changed
+often (grafana/grafana#80003, #77465, #82785), and a viewer would see a number change its meaning,
+a reading or a minute's mean, without a word. Whether InfluxDB 3 answers a query that names another
+database has not been tried; there a data source of the minutes' database would do.
+
+Colours are of one palette that every kind of colour vision
 can tell apart, and never the only sign. None of this has been looked at in a real Grafana yet.
 """
 

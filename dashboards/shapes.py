@@ -8,7 +8,12 @@ several. Names come from the dictionaries; values only from dashboard variables.
 from dataclasses import dataclass
 from typing import Literal
 
-from twin.channels import BUS_MEASUREMENT
+from twin.channels import (
+    BUS_MEASUREMENT,
+    FLEET_MINUTE_MEASUREMENT,
+    PLANE_MINUTE_MEASUREMENT,
+    SAT_MINUTE_MEASUREMENT,
+)
 
 Reduce = Literal["last", "first", "mean", "min", "max", "sum", "spread", "count"]
 Change = Literal["", "difference", "per_s"]
@@ -115,6 +120,9 @@ class Rows:
 
 
 Shape = OverTime | Newest | Ranked | Track | Places | Rows
+MINUTES = (SAT_MINUTE_MEASUREMENT, PLANE_MINUTE_MEASUREMENT, FLEET_MINUTE_MEASUREMENT)
+MINUTES_DATABASE = "telemetry_1m"
+"""As TWIN_INFLUX_DATABASE_1M has it; who reads with another name puts that in (`of_database`)."""
 TRACK_POINTS = 2000
 PLACES_LIMIT = 1000
 
@@ -141,9 +149,15 @@ def influxql(shape: Shape) -> str:
         return _places(shape)
     picked = ", ".join(f'"{name}"' for name in shape.columns)
     return (
-        f'SELECT {picked} FROM "{shape.measurement}" WHERE {_where(shape.scope, ())} '
+        f"SELECT {picked} FROM {_source(shape.measurement)} WHERE {_where(shape.scope, ())} "
         f"ORDER BY time DESC LIMIT {shape.limit}"
     )
+
+
+def _source(measurement: str) -> str:
+    """A measurement; minutes are in a database of their own."""
+    name = f'"{measurement}"'
+    return f'"{MINUTES_DATABASE}"..{name}' if measurement in MINUTES else name
 
 
 def _where(scope: Scope, more: tuple[tuple[str, str], ...]) -> str:
@@ -171,8 +185,9 @@ def _over_time(shape: OverTime) -> str:
     picked = ", ".join(map(_cell, shape.cells))
     group = f', "{shape.by}"' if shape.by else ""
     limit = f" SLIMIT {shape.series_limit}" if shape.by else ""
+    where = _where(shape.scope, shape.where)
     return (
-        f'SELECT {picked} FROM "{shape.measurement}" WHERE {_where(shape.scope, shape.where)} '
+        f"SELECT {picked} FROM {_source(shape.measurement)} WHERE {where} "
         f"GROUP BY time($__interval){group} fill(none){limit}"
     )
 
@@ -186,7 +201,7 @@ def _newest(shape: Newest) -> str:
         picked[1:] = [f'"{cell.field}" AS "{cell.label}"' for cell in shape.cells[1:]]
     return (
         f"SELECT {tags}, {outer} FROM (SELECT {', '.join(picked)} "
-        f'FROM "{shape.measurement}" WHERE {_where(shape.scope, shape.where)} '
+        f"FROM {_source(shape.measurement)} WHERE {_where(shape.scope, shape.where)} "
         f"GROUP BY {tags}){only}"
     )
 
@@ -200,6 +215,11 @@ def _places(shape: Places) -> str:
         f'WHERE {OF_PLANE} AND $timeFilter GROUP BY time(1m), "sat", "plane" fill(none)) '
         f'WHERE "{shape.label}" > 0 LIMIT {PLACES_LIMIT}'
     )
+
+
+def of_database(text: str, name: str) -> str:
+    """A query for another database of minutes; without a name for that of the connection."""
+    return text.replace(f'"{MINUTES_DATABASE}"..', f'"{name}"..' if name else "")
 
 
 def columns(shape: Shape) -> tuple[str, ...]:

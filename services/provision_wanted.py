@@ -1,7 +1,7 @@
 """What a Grafana shall have, in one value, and the kinds that bring it there in order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,10 @@ from dashboards.alerting_files import fleet_causes
 from dashboards.build import dashboards
 from dashboards.grafana_json import DATASOURCE_UID, dashboard_json
 from dashboards.grafana_rules import FOLDER_TITLE, FOLDER_UID, RuleSpec
+from dashboards.panels import DashboardSpec
 from dashboards.routes import MUTES, ContactSpec, MuteSpec, RouteSpec, contacts, reachable, tree
 from dashboards.rule_specs import recorded_specs, rule_specs
+from dashboards.shapes import of_database
 from services.grafana import Grafana
 from services.grafana_settings import GrafanaSettings
 from services.provision import Json, Kind
@@ -88,13 +90,28 @@ def wanted(settings: Settings, grafana: GrafanaSettings, token_file: Path | None
     return Wanted(
         data_source=body,
         data_source_secrets=secrets,
-        boards=tuple(dashboard_json(board) for board in dashboards()),
+        boards=tuple(_board(board, settings) for board in dashboards()),
         rules=rules,
         contacts=told if has_receiver else (),
         route=reachable(root, {one.name for one in told}) if has_receiver else None,
         mutes=MUTES,
         token_file=token_file,
     )
+
+
+def _board(board: DashboardSpec, settings: Settings) -> Json:
+    """A dashboard whose queries name the databases of these settings."""
+    panels = [
+        replace(
+            panel,
+            queries=tuple(
+                replace(query, text=of_database(query.text, settings.influx_database_1m))
+                for query in panel.queries
+            ),
+        )
+        for panel in board.panels
+    ]
+    return dashboard_json(replace(board, panels=tuple(panels)))
 
 
 def kinds(

@@ -12,7 +12,7 @@ import orjson
 from dashboards.build import dashboards
 from dashboards.panels import DashboardSpec, FieldStyle, PanelSpec
 from dashboards.query_list import ListedQuery, listed
-from dashboards.shapes import OverTime, Rows
+from dashboards.shapes import MINUTES, OverTime, Rows, of_database
 from services.shape_sql import Moment, Series
 from services.store import EmbeddedStore, InfluxStore
 from twin.frames import TAG_VALUE
@@ -133,7 +133,9 @@ async def answered(store: object, one: ListedQuery, moment: Moment) -> list[Seri
     Raises StoreUnavailableError, RejectedRowsError, or UnknownQueryError for a stand-in.
     """
     if isinstance(store, InfluxStore):
-        return await store.query(filled(one.query.text, moment))
+        minutes = getattr(one.query.shape, "measurement", "") in MINUTES
+        text = of_database(one.query.text, "")
+        return await store.query(filled(text, moment), minutes=minutes)
     if isinstance(store, EmbeddedStore):
         question = {
             "key": one.key,

@@ -12,6 +12,7 @@ from dashboards.rollups import ROLLUPS
 from twin.alerts import RULES
 from twin.channels import ACCEL_CHANNELS, BUS_CHANNELS, Channel
 from twin.ledger import FIELDS as LEDGER_FIELDS
+from twin.minutes import SAT_LAYOUT
 from twin.rollup_bins import DISTRIBUTIONS
 from twin.rollups import TENANT_FIELDS
 
@@ -112,6 +113,23 @@ def lines(stop_ns: int) -> str:
     return "\n".join(rows) + "\n"
 
 
+def minute_lines(stop_ns: int) -> str:
+    """Minutes of every satellite, plane and the fleet up to `stop_ns`; a database of their own."""
+    rows: list[str] = []
+    fleet = {"fleet": FLEET}
+    minutes = [stop_ns - number * STEP_NS for number in range(REPORTS)]
+    for number, time_ns in enumerate(minutes):
+        rollup = dict.fromkeys(ROLLUPS, f"{40 + number % 5}.0")
+        rows.append(_row("fleet_1m", fleet, rollup, time_ns))
+        for plane in sorted({plane for plane, _ in SATELLITES}):
+            rows.append(_row("plane_1m", fleet | {"plane": plane}, rollup, time_ns))
+        for salt, (plane, sat) in enumerate(SATELLITES):
+            cells = dict.fromkeys(SAT_LAYOUT.floats, f"{number + salt}.5")
+            cells |= dict.fromkeys(SAT_LAYOUT.integers, f"{(number + salt) % 3}i")
+            rows.append(_row("sat_1m", fleet | {"plane": plane, "sat": sat}, cells, time_ns))
+    return "\n".join(rows) + "\n"
+
+
 def asked_channels(queries: Sequence[QuerySpec]) -> list[Channel]:
     """Channels of the bus that some query reads of every satellite; the others cost it nothing."""
     texts = [query.text for query in queries if "${sat:raw}" not in query.text]
@@ -145,6 +163,20 @@ def bulk(
             for measurement, values in cells.items()
             for index, head in enumerate(heads)
         )
+
+
+def week_bulk(
+    satellites: list[tuple[str, str]], times_ns: list[int], queries: Sequence[QuerySpec]
+) -> Iterator[str]:
+    """Minutes of the fleet and its planes, those fields that queries read, a body for each."""
+    names = {name for query in queries for name in re.findall(r'"(\w+)"', query.text)}
+    fields = sorted(names & ROLLUPS.keys())
+    planes = sorted({plane for plane, _ in satellites})
+    for number, time_ns in enumerate(times_ns if fields else ()):
+        cells = dict.fromkeys(fields, f"{40 + number % 5}.0")
+        rows = [_row("fleet_1m", {"fleet": FLEET}, cells, time_ns)]
+        rows += [_row("plane_1m", {"fleet": FLEET, "plane": one}, cells, time_ns) for one in planes]
+        yield "\n".join(rows) + "\n"
 
 
 def breach_bulk(satellites: list[tuple[str, str]], times_ns: list[int]) -> Iterator[str]:

@@ -16,10 +16,8 @@ import os
 import statistics
 import sys
 import time
-import urllib.error
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from itertools import chain
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -27,29 +25,28 @@ from rich.progress import track
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
 
-from influx_seed import FLEET, asked_channels, breach_bulk, bulk, happenings, lines, rollup_bulk  # noqa: E402
+from influx_seed import FLEET  # noqa: E402
 from influxql import filled, time_filters  # noqa: E402
+from query_store import (  # noqa: E402
+    DATABASE,
+    HOUR_S,
+    IN_BREACH,
+    Fleet,
+    filled_until_ns,
+    satellites_of,
+)
 from servers import InfluxServer, influxd_server  # noqa: E402
 
 from dashboards.build import dashboards  # noqa: E402
-from dashboards.query_list import ListedQuery, broken_promises, listed  # noqa: E402
-from dashboards.rule_specs import RECORDED_WINDOW_S  # noqa: E402
-from dashboards.rules_influxql import recorded_query, rule_query  # noqa: E402
+from dashboards.query_list import ListedQuery, broken_promises  # noqa: E402
+from dashboards.shapes import MINUTES_DATABASE  # noqa: E402
 from services.influx_config import GO  # noqa: E402
-from twin.alerts import RULES  # noqa: E402
 
-DATABASE = "telemetry"
-HOUR_S = 3600
 FRESH_MIN = 60.0  # as long as the longest window of a rule
-IN_BREACH = 100  # satellites, of every rule, in the newest ten minutes: a bad day
-INSTANTS_IN_BREACH = 60
-PART = 720  # satellites written at a time
 POINTS = 300
 BAR_S = 1.0
-TRIES = 10
 ASKINGS = 3
 RULE_KINDS = ("rule", "recorded")
-LINES_AT_ONCE = 300  # small writes cost the store half (docs/pipeline.md)
 UNITS = {"s": 1, "m": 60, "h": HOUR_S, "d": 24 * HOUR_S}
 
 
@@ -66,76 +63,6 @@ class Measured:
     broken: list[str]
 
 
-@dataclass(frozen=True)
-class Fleet:
-    """What the store is filled with, and which queries it is filled for and asked."""
-
-    satellites: int
-    hours: float
-    fresh_min: float
-    only: str
-
-    def moments_ns(self, stop_ns: int) -> list[int]:
-        """Report times: 10 s in the newest minutes, 60 s up to two hours, 600 s before that."""
-        fresh_s = round(self.fresh_min * 60)
-        ages = [*range(0, fresh_s, 10), *range(fresh_s, 2 * HOUR_S, 60)]
-        ages += range(2 * HOUR_S, 24 * HOUR_S, 600)
-        until_s = self.hours * HOUR_S
-        return [stop_ns - age * 10**9 for age in sorted(ages, reverse=True) if age < until_s]
-
-    def queries(self) -> list[tuple[ListedQuery, int]]:
-        """Every query of a dashboard once per text, every rule; and rules' windows [s]."""
-        found = {one.query.text: (one, 0) for one in reversed(list(listed(dashboards())))}
-        for rule in RULES:
-            one = ListedQuery("rules", "rule", rule.name, rule_query(rule))
-            found[one.key] = (one, round(rule.condition.window_s))
-            if rule.scope == "satellite":
-                one = ListedQuery("rules", "recorded", rule.name, recorded_query(rule))
-                found[one.key] = (one, RECORDED_WINDOW_S)
-        return [pair for pair in found.values() if self.only in pair[0].key]
-
-
-def satellites_of(count: int, per_plane: int = 72) -> list[tuple[str, str]]:
-    """Plane and name of so many satellites, 72 a plane as in a Starlink shell of 2026."""
-    return [(f"Plane{row // per_plane:03d}", f"Sat_{row:05d}") for row in range(count)]
-
-
-def fill(store: InfluxServer, chosen: Fleet, stop_ns: int) -> int:
-    """Write a day of a fleet; returns the rows."""
-    rows, moments = 0, chosen.moments_ns(stop_ns)
-    fleet = satellites_of(chosen.satellites)
-    channels = asked_channels([one.query for one, _ in chosen.queries()])
-    parts = [fleet[begin : begin + PART] for begin in range(0, len(fleet), PART)]
-    bodies = chain(
-        breach_bulk(fleet[:IN_BREACH], moments[-INSTANTS_IN_BREACH:]),
-        rollup_bulk(fleet, moments),
-        *(bulk(part, moments, channels) for part in parts),
-    )
-    total = len(moments) * (1 + len(parts)) + min(len(moments), INSTANTS_IN_BREACH)
-    for body in track(bodies, "filling", total, console=Console(stderr=True)):
-        lines_ = body.splitlines(keepends=True)
-        for start in range(0, len(lines_), LINES_AT_ONCE):
-            _write(store, "".join(lines_[start : start + LINES_AT_ONCE]))
-        rows += len(lines_)
-    # One plane with every channel, for the queries of one satellite, and what happened.
-    store.write(DATABASE, lines(stop_ns))
-    store.write(DATABASE, "\n".join(happenings(stop_ns)) + "\n")
-    return rows
-
-
-def _write(store: InfluxServer, body: str) -> None:
-    """Once more where the store gave up on a write: it says 500 when its disk is busy."""
-    for _ in range(TRIES):
-        try:
-            store.write(DATABASE, body)
-        except urllib.error.HTTPError as error:
-            if error.code < 500:
-                raise
-        else:
-            return
-    raise SystemExit(f"the store refused a write {TRIES} times")
-
-
 def _seconds(text: str) -> int:
     return int(text[:-1]) * UNITS[text[-1]]
 
@@ -147,7 +74,8 @@ def span_s(one: ListedQuery) -> tuple[int, int]:
     for panel in board.panels:
         if panel.queries and one.name.startswith(f"{panel.key}/"):
             said, least = panel.time_from or said, panel.min_interval
-    return min(_seconds(said), 24 * HOUR_S), _seconds(least)
+    longest_s = (7 if MINUTES_DATABASE in one.query.text else 1) * 24 * HOUR_S
+    return min(_seconds(said), longest_s), _seconds(least)
 
 
 def processor_s(store: InfluxServer) -> float:
@@ -250,23 +178,6 @@ processor time for one asking, which other work on the machine does not change. 
     return "\n".join(parts)
 
 
-def filled_until_ns(store: InfluxServer, chosen: Fleet) -> tuple[int, int]:
-    """Fill the store unless its directory says that it is full: the newest report's time, rows."""
-    said = store.directory / "filled.json"
-    wanted = asdict(chosen)
-    if said.exists():
-        kept: dict[str, int] = json.loads(said.read_text("utf-8"))
-        if any(kept[key] != wanted[key] for key in ("satellites", "hours", "fresh_min")):
-            raise SystemExit(f"{said}: another fleet than {wanted}; choose another directory")
-        return kept["stop_ns"], kept["rows"]
-    stop_ns = time.time_ns() // 10**10 * 10**10
-    begun = time.monotonic()
-    rows = fill(store, chosen, stop_ns)
-    print(f"{rows:,} rows in {time.monotonic() - begun:.0f} s", file=sys.stderr)
-    said.write_text(json.dumps(wanted | {"stop_ns": stop_ns, "rows": rows}), "utf-8")
-    return stop_ns, rows
-
-
 def asked(store: InfluxServer, chosen: Fleet, stop_ns: int) -> list[Measured]:
     """Every chosen query."""
     plane, sat = satellites_of(chosen.satellites)[0]
@@ -293,7 +204,7 @@ def main() -> int:
     os.environ.update(GO)
     if given.data:
         given.data.mkdir(parents=True, exist_ok=True)
-    with influxd_server(DATABASE, directory=given.data) as store:
+    with influxd_server(DATABASE, MINUTES_DATABASE, directory=given.data) as store:
         stop_ns, rows = filled_until_ns(store, chosen)
         measured = asked(store, chosen, stop_ns)
     print(table(measured) + slow(measured))

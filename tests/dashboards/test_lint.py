@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dashboards.build import rendered
+from dashboards.build import dashboards, rendered
 from dashboards.lint import lint, main
 
 Json = dict[str, Any]
@@ -17,7 +17,7 @@ BOARDS = [json.loads(text) for text in rendered().values()]
 
 def test_our_dashboards_are_clean(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
-    assert "10 dashboards, 0 findings" in capsys.readouterr().err
+    assert f"{len(dashboards())} dashboards, 0 findings" in capsys.readouterr().err
 
 
 def panel(boards: list[Json], kind: str) -> Json:

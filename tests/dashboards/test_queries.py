@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import pytest
 import query_report
-from influx_seed import FLEET, REPORTS, SATELLITES, STEP_NS, lines
+import query_store
+from influx_seed import FLEET, REPORTS, SATELLITES, STEP_NS, lines, minute_lines
 from influxql import Series, empty_columns, filled, series, time_filters
 from servers import InfluxServer, influxd_server
 
@@ -17,6 +18,7 @@ from dashboards.build import dashboards
 from dashboards.panels import QuerySpec
 from dashboards.parts import ROWS_IN_TABLE
 from dashboards.query_list import broken_promises, listed
+from dashboards.shapes import MINUTES_DATABASE
 
 DATABASE = "telemetry"
 PLANE, SAT = SATELLITES[0]
@@ -34,8 +36,10 @@ def windows() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[InfluxServer]:
-    with influxd_server(DATABASE) as server:
-        server.write(DATABASE, lines(time.time_ns() // STEP_NS * STEP_NS))
+    with influxd_server(DATABASE, MINUTES_DATABASE) as server:
+        stop_ns = time.time_ns() // STEP_NS * STEP_NS
+        server.write(DATABASE, lines(stop_ns))
+        server.write(MINUTES_DATABASE, minute_lines(stop_ns))
         yield server
 
 
@@ -81,8 +85,9 @@ def test_a_broken_promise_is_seen(store: InfluxServer, windows: dict[str, str]) 
 def test_report_of_a_small_fleet_measures_every_query() -> None:
     stop_ns = time.time_ns() // STEP_NS * STEP_NS
     with influxd_server(DATABASE) as server:
-        fleet = query_report.Fleet(6, 0.1, 5.0, "twin-fleet/")
-        assert query_report.fill(server, fleet, stop_ns) > 0
+        fleet = query_store.Fleet(6, 0.1, 5.0, "twin-fleet/")
+        server.query(f'CREATE DATABASE "{MINUTES_DATABASE}"')
+        assert query_store.fill(server, fleet, stop_ns) > 0
         one = next(one for one in LISTED if one.name == "positions/A")
         variables = {"fleet": FLEET, "plane": "Plane000", "sat": "Sat_00000"}
         found = query_report.measure(server, one, variables, stop_ns)

@@ -1,5 +1,6 @@
 """`twin provision` against a stand-in for Grafana 9.4 and 13.2: our half of the conversation."""
 
+import json
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
@@ -293,6 +294,13 @@ def test_a_fleet_of_a_few_may_page_for_each_satellite() -> None:
     assert [len(found) for found in scoped] == [1, 0]
     with pytest.raises(ConfigurationError, match="TWIN_ALERT_SATELLITES"):
         load_grafana_settings(alert_satellites="nobody")
+
+
+def test_dashboards_of_minutes_name_the_database_of_the_settings() -> None:
+    store = load_settings(influx_url="http://influxdb:8086", influx_database_1m="minutes")
+    boards = json.dumps(wanted(store, load_grafana_settings()).boards)
+    assert '\\"minutes\\"..\\"fleet_1m\\"' in boards
+    assert "telemetry_1m" not in boards
 
 
 def test_a_large_fleets_rules_ask_the_watch() -> None:

@@ -19,6 +19,7 @@ from servers import InfluxServer, influxd_server
 
 from dashboards.build import dashboards
 from dashboards.query_list import listed
+from dashboards.shapes import MINUTES_DATABASE
 from services import grafana_smoke, provision_wanted
 from services.findings import Finding
 from services.grafana import Grafana
@@ -26,15 +27,17 @@ from services.provision_wanted import kinds, wanted
 from services.settings import load_settings
 
 sys.path.append(str(ROOT / "tests" / "dashboards"))
-from influx_seed import STEP_NS, lines
+from influx_seed import STEP_NS, lines, minute_lines
 
 DATABASE = "telemetry"
 
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[InfluxServer]:
-    with influxd_server(DATABASE) as server:
-        server.write(DATABASE, lines(time.time_ns() // STEP_NS * STEP_NS))
+    with influxd_server(DATABASE, MINUTES_DATABASE) as server:
+        stop_ns = time.time_ns() // STEP_NS * STEP_NS
+        server.write(DATABASE, lines(stop_ns))
+        server.write(MINUTES_DATABASE, minute_lines(stop_ns))
         yield server
 
 

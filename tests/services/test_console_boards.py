@@ -20,7 +20,7 @@ from services.shape_sql import Moment, Series
 from services.store import StoreUnavailableError
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "dashboards"))
-from influx_seed import FLEET, REPORTS, SATELLITES, STEP_NS, lines
+from influx_seed import FLEET, REPORTS, SATELLITES, STEP_NS, lines, minute_lines
 
 pytestmark = [
     pytest.mark.browser,
@@ -51,7 +51,8 @@ class SeededStore:
 
     def __init__(self) -> None:
         self.database = Database(None)
-        rows = sorted(lines(STOP_NS).splitlines(), key=lambda one: one.rsplit(" ", 1)[1])
+        text = lines(STOP_NS) + minute_lines(STOP_NS)
+        rows = sorted(text.splitlines(), key=lambda one: one.rsplit(" ", 1)[1])
         self.database.write(("\n".join(rows) + "\n").encode())
         self.asked: list[tuple[str, dict[str, str]]] = []
 

@@ -11,7 +11,7 @@ from servers import influxd_server
 
 from dashboards.build import dashboards
 from dashboards.query_list import ListedQuery, listed
-from dashboards.shapes import Cell, Newest, OverTime, Places, Ranked
+from dashboards.shapes import Cell, Newest, OverTime, Places, Ranked, of_database
 from services.console.boards import (
     UnknownQueryError,
     answered,
@@ -37,10 +37,10 @@ def seed() -> tuple[str, int]:
     import sys
 
     sys.path.insert(0, str(Path(__file__).parents[1] / "dashboards"))
-    from influx_seed import lines
+    from influx_seed import lines, minute_lines
 
     stop_ns = time.time_ns() // STEP_NS * STEP_NS
-    return lines(stop_ns) + _gaps(stop_ns), stop_ns
+    return lines(stop_ns) + _gaps(stop_ns) + minute_lines(stop_ns), stop_ns
 
 
 def _gaps(stop_ns: int) -> str:
@@ -103,8 +103,10 @@ async def test_every_query_has_the_same_answer_from_both_stores(
     text, stop_ns = seed
     moment = moment_of(VALUES, stop_ns, 4)
     assert moment.every_ns == STEP_NS
-    with influxd_server("telemetry") as server:
-        server.write("telemetry", text)
+    with influxd_server("telemetry", "telemetry_1m") as server:
+        for database, is_minute in (("telemetry", False), ("telemetry_1m", True)):
+            kept = [row for row in text.splitlines() if ("_1m," in row) is is_minute]
+            server.write(database, "\n".join(kept))
         async with InfluxStore(load_settings(influx_url=server.url)) as store:
             for one in ASKED.values():
                 told = await answered(store, one, moment)
@@ -152,3 +154,12 @@ def test_macros_are_filled_for_one_moment() -> None:
     assert "time >= 5 AND time <= 7" in text
     assert "GROUP BY time(20s)" in text
     assert [minutes_of(one) for one in ("30m", "3h", "7d")] == [30, 180, 10_080]
+
+
+def test_minutes_are_asked_of_the_database_that_has_them() -> None:
+    one = query_of("twin-weeks/panel/charge/A")
+    assert 'FROM "telemetry_1m".."fleet_1m"' in one.query.text
+    assert 'FROM "minutes".."fleet_1m"' in of_database(one.query.text, "minutes")
+    assert 'FROM "fleet_1m"' in of_database(one.query.text, "")
+    raw = query_of("twin-fleet/panel/power/A").query.text
+    assert of_database(raw, "minutes") == raw
