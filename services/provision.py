@@ -64,7 +64,10 @@ class Change:
 
 
 class Kind(ABC):
-    """One kind of resource of a Grafana: what we want, what there is, how to change it."""
+    """One kind of resource of a Grafana: what we want, what there is, how to change it.
+
+    What is of a plain Kind stays for good, whoever put it there.
+    """
 
     name: str
 
@@ -82,6 +85,10 @@ class Kind(ABC):
     @abstractmethod
     def write(self, change: Change) -> None:
         """Create it, or where it was change.found bring it to what is change.wanted."""
+
+
+class RemovableKind(Kind):
+    """A kind of which `--prune` removes what is ours and no longer wanted."""
 
     @abstractmethod
     def remove(self, change: Change) -> None:
@@ -103,6 +110,8 @@ def changes_of(kind: Kind, *, prune: bool = False, adopt: bool = False) -> list[
             rows.append(Change(kind.name, key, "blocked", there, body, reason))
         elif there.owner == "others" or differs(there.body, body):
             rows.append(Change(kind.name, key, "update", there, body))
+    if not isinstance(kind, RemovableKind):
+        return rows
     for key, there in found.items():
         if key not in wanted and there.owner == "twin":
             action: Action = "delete" if prune else "stale"
@@ -171,7 +180,7 @@ def _settled(kind: Kind, prune: bool, adopt: bool, removing: bool) -> list[Chang
 
 
 def _act(kind: Kind, change: Change) -> None:
-    if change.action == "delete":
+    if isinstance(kind, RemovableKind) and change.action == "delete":
         kind.remove(change)
     else:
         kind.write(change)

@@ -13,14 +13,14 @@ from pydantic import SecretStr
 
 from services.grafana import Grafana, GrafanaLogInError
 from services.grafana_settings import GrafanaSettings
-from services.provision import Change, Found, Json, Kind
+from services.provision import Change, Found, Json, RemovableKind
 from services.secret_files import OWN_FILE, write_secret
 
 ACCOUNT: Final = "twin-annotator"
 TOKEN_NAME: Final = "twin"
 
 
-class ServiceAccounts(Kind):
+class ServiceAccounts(RemovableKind):
     """The annotator's account by name, and whether the token in the file still works."""
 
     name = "service account"

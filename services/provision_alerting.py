@@ -20,7 +20,7 @@ from dashboards.routes_grafana import (
     policy,
 )
 from services.grafana import EDITABLE, Grafana
-from services.provision import Change, Found, Json, Kind, Owner
+from services.provision import Change, Found, Json, Owner, RemovableKind
 
 API: Final = "/v1/provisioning"
 
@@ -33,7 +33,7 @@ def _owner(row: Json) -> Owner:
     return "twin" if provenance == "api" else "others"
 
 
-class ContactPoints(Kind):
+class ContactPoints(RemovableKind):
     """Contact points by uid; an integration of somebody else under our name blocks ours."""
 
     name = "contact point"
@@ -84,7 +84,7 @@ def _comparable(body: Json) -> Json:
     return {**body, "settings": settings}
 
 
-class Templates(Kind):
+class Templates(RemovableKind):
     """The texts of notifications, by name."""
 
     name = "template"
@@ -115,7 +115,7 @@ class Templates(Kind):
         self.grafana.ask("DELETE", f"{API}/templates/{change.key}")
 
 
-class MuteTimings(Kind):
+class MuteTimings(RemovableKind):
     """Times of silence, by name."""
 
     name = "mute timing"
@@ -149,7 +149,7 @@ class MuteTimings(Kind):
         self.grafana.ask("DELETE", f"{API}/mute-timings/{quote(change.key)}")
 
 
-class Policies(Kind):
+class Policies(RemovableKind):
     """Our branch of the tree of policies; the root and all other branches are the user's.
 
     It goes before the user's own branches: it takes our alerts only, and one of theirs that
@@ -200,7 +200,7 @@ class Policies(Kind):
         self._put([])
 
 
-class RuleGroups(Kind):
+class RuleGroups(RemovableKind):
     """Rules in groups of our folder. A group is one resource: its PUT replaces what it holds.
 
     A rule of somebody else in a group of ours is kept: the group is then written rule by rule.

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from dashboards.grafana_json import DATASOURCE_UID
 from dashboards.routes import UID_PREFIX
 from services.grafana import Grafana, GrafanaRefusedError
-from services.provision import Change, Found, Json, Kind
+from services.provision import Change, Found, Json, Kind, RemovableKind
 from services.provision_compare import fingerprint
 
 BOARDS_FOLDER: Final = ("twin-dashboards", "Orbital Twin")
@@ -19,7 +19,7 @@ BOARDS_LIMIT: Final = 5000
 
 
 class Folders(Kind):
-    """Folders by uid; ours hold nothing but what we put there."""
+    """Folders by uid. They are never removed: one may hold what others put into it."""
 
     name = "folder"
 
@@ -32,7 +32,7 @@ class Folders(Kind):
         return {uid: {"title": title} for uid, title in self.folders.items()}
 
     def found(self) -> Mapping[str, Found]:
-        """By uid, and those whose title is in the way; never one that could be removed."""
+        """By uid, and those whose title is in the way."""
         rows = self.grafana.get(f"/folders?limit={FOLDERS_LIMIT}")
         by_uid = {row["uid"]: Found({"title": row["title"]}) for row in rows}
         by_title = {row["title"]: row["uid"] for row in rows}
@@ -52,12 +52,8 @@ class Folders(Kind):
         else:
             self.grafana.ask("PUT", f"/folders/{change.key}", {**change.wanted, "overwrite": True})
 
-    def remove(self, change: Change) -> None:
-        """Never: a folder may hold what others put into it."""
-        raise NotImplementedError
 
-
-class DataSource(Kind):
+class DataSource(RemovableKind):
     """The store; its secrets are sent whenever it is written and cannot be read back.
 
     `isDefault` is the user's choice: sent as false when it is made and left alone afterwards.
@@ -105,7 +101,7 @@ class DataSource(Kind):
         self.grafana.ask("DELETE", f"/datasources/uid/{change.key}")
 
 
-class Dashboards(Kind):
+class Dashboards(RemovableKind):
     """Dashboards by uid. A tag holds the fingerprint of what we wrote.
 
     12 and 13 migrate a dashboard to a newer schema, so that its panels can no longer be compared
