@@ -16,7 +16,7 @@ from twin.located_yaml import nearest
 SERVICES: Final = (("ingest", "1"), ("simulate", "1"))
 """Processes of a drill: service and instance."""
 
-Law = Literal["level", "backlog", "counter", "stop"]
+Law = Literal["level", "backlog", "counter", "stop", "absent"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Effect:
     """What a fault does to one number of one service."""
 
     service: str
-    field: str
+    field: str  # every one of the service where it is absent
     law: Law
     size: float  # value of a level; growth per second of the others; a stop's share
     drain_per_s: float = 0.0  # a backlog's decline afterwards
@@ -64,6 +64,7 @@ _EVERY_SERVICE: Final = ("event_loop_lag_seconds",)
 TICKS_PER_S: Final = 1.0  # of a live simulator: the step of most scenarios; assumption
 
 TELEMETRY_CUT: Final = "telemetry-cut"
+SIMULATOR_AWAY: Final = "simulator-away"
 PIPELINE_FAULTS: Final[Mapping[str, tuple[Effect, ...]]] = {
     # The store does not answer: what waits grows old as fast as the clock and is spooled; after
     # twenty minutes the spool's quota is full and the oldest is thrown away.
@@ -83,10 +84,11 @@ PIPELINE_FAULTS: Final[Mapping[str, tuple[Effect, ...]]] = {
         Effect("ingest", "retries_total", "counter", 1.0),
         Effect("ingest", "watermark_lag_seconds", "backlog", 0.2, drain_per_s=10.0),
     ),
-    # It refuses rows: wrong types, no right to write. They become dead letters, nothing waits.
+    # It refuses rows: no right to write, and some of wrong types. They become dead letters, nothing
+    # waits.
     "store-rejects": (
         Effect("ingest", "store_errors_total_4xx", "counter", 0.1),
-        Effect("ingest", "store_errors_total_rejected", "counter", 0.1),
+        Effect("ingest", "store_errors_total_rejected", "counter", 0.05),
     ),
     "ingest-slow": (
         Effect("ingest", "watermark_lag_seconds", "backlog", 0.5, drain_per_s=1.0),
@@ -107,11 +109,14 @@ PIPELINE_FAULTS: Final[Mapping[str, tuple[Effect, ...]]] = {
     ),
     "disk-failing": (
         Effect("ingest", "disk_failures_total_spool", "counter", 0.1),
-        Effect("ingest", "disk_failures_total_dead_letters", "counter", 0.1),
+        Effect("ingest", "disk_failures_total_dead_letters", "counter", 0.05),
     ),
     "sequence-gaps": (Effect("ingest", "seq_gap_total", "counter", 0.5),),
     "simulator-slow": (Effect("simulate", "clock_lag_seconds", "backlog", 0.5, drain_per_s=1.0),),
+    # Paused, or without room for more frames; at less than 1 a tick gets through now and then.
     "simulator-stands": (Effect("simulate", "ticks_total", "stop", 1.0),),
+    # Its process is gone: it says nothing of itself, and nothing of the fleet.
+    SIMULATOR_AWAY: (Effect("simulate", "*", "absent", math.nan),),
     # Nothing of the fleet arrives any more, while all processes run.
     TELEMETRY_CUT: (Effect("simulate", "inflight", "backlog", 1.0, drain_per_s=10.0),),
     # More work than the event loop can turn over: everything in the process is late.
@@ -144,7 +149,7 @@ class PipelineFault:
 def is_cut(faults: Mapping[str, PipelineFault], elapsed_s: float) -> bool:
     """Whether no report of the fleet, and no roll-up, arrives at an instant."""
     return any(
-        one.kind == TELEMETRY_CUT and one.onset_s <= elapsed_s < one.end_s
+        one.kind in (TELEMETRY_CUT, SIMULATOR_AWAY) and one.onset_s <= elapsed_s < one.end_s
         for one in faults.values()
     )
 
@@ -152,7 +157,7 @@ def is_cut(faults: Mapping[str, PipelineFault], elapsed_s: float) -> bool:
 def service_numbers(
     faults: Mapping[str, PipelineFault], elapsed_s: float
 ) -> dict[tuple[str, str], float]:
-    """What each service counts at an instant, by (service, field)."""
+    """What each service counts at an instant, by (service, field); nan where it is not there."""
     found = {(service, name): 0.0 for service, names in _ZERO.items() for name in names}
     found |= _HEALTHY
     found |= {(service, name): 0.0 for service in _ZERO for name in _EVERY_SERVICE}
@@ -164,10 +169,18 @@ def service_numbers(
                 if fault.onset_s <= elapsed_s < fault.end_s:
                     found[at] = effect.size * fault.severity
             elif effect.law == "stop":
-                found[at] -= TICKS_PER_S * _lasted_s(fault, effect, elapsed_s)
-            else:
+                share = effect.size * fault.severity
+                found[at] -= TICKS_PER_S * share * _lasted_s(fault, effect, elapsed_s)
+            elif effect.law != "absent":
                 found[at] += _grown(effect, fault, elapsed_s)
-    return found
+    found["simulate", "ticks_total"] = float(math.floor(found["simulate", "ticks_total"] + 1e-6))
+    away = {
+        effect.service
+        for fault in faults.values()
+        for effect in PIPELINE_FAULTS[fault.kind]
+        if effect.law == "absent" and fault.onset_s <= elapsed_s < fault.end_s
+    }
+    return {at: math.nan if at[0] in away else value for at, value in found.items()}
 
 
 def _grown(effect: Effect, fault: PipelineFault, elapsed_s: float) -> float:

@@ -1,5 +1,6 @@
 """Drill files: every slip is one line with file, line, key, value and what is allowed."""
 
+import numpy as np
 import pytest
 
 from twin.alerts import RULES
@@ -115,6 +116,10 @@ def test_a_fault_of_the_pipeline_shows_while_it_lasts(kind: str) -> None:
         service_numbers({}, 1e6),
     )
     for effect in PIPELINE_FAULTS[kind]:
+        if effect.law == "absent":
+            here = [value for (one, _), value in during.items() if one == effect.service]
+            assert np.isnan(here).all() and not np.isnan(list(after.values())).any()
+            continue
         at = (effect.service, effect.field)
         assert during[at] != service_numbers({}, 1599.0)[at]
         if effect.law in {"level", "backlog"}:
@@ -123,3 +128,11 @@ def test_a_fault_of_the_pipeline_shows_while_it_lasts(kind: str) -> None:
             assert after[at] >= during[at] > 0.0
         else:
             assert healthy[at] - after[at] == 1500.0 * TICKS_PER_S
+
+
+def test_a_simulator_that_creeps_lets_whole_ticks_through() -> None:
+    creep = {"one": PipelineFault("simulator-stands", 100.0, 1000.0, severity=0.996)}
+    ticks = [service_numbers(creep, float(at_s))["simulate", "ticks_total"] for at_s in range(1101)]
+    assert ticks[:101] == list(range(101))
+    grown = np.diff(ticks[100:])
+    assert set(grown.tolist()) == {0.0, 1.0} and grown.sum() == 4.0

@@ -34,7 +34,7 @@ RULES: Final = (
                 "In eclipse? Compare the charge with the forecast for the eclipse's end.",
                 "In sunlight: is array power what the model expects, or does array_short fire?",
                 "Is the load higher than planned, or a heater stuck on?",
-                "Cell spread above 50 mV, or a sudden step of charge: suspect the battery itself.",
+                "Cell spread above 120 mV, or a sudden step of charge: suspect the battery itself.",
             ),
             action=(
                 "Limit the payload (`twin send FLEET SAT limit-compute`) until charge rises.",

@@ -175,7 +175,9 @@ RULES: Final = (
         condition=Condition(
             BUS_MEASUREMENT,
             Reading("eps_heater_w", "min"),
-            above=Threshold(0.5, "on in the whole window (definition)"),
+            above=Threshold(
+                0.4, "on in the whole window: off is 0, the smallest heater of a preset 0.5 W (A)"
+            ),
             when=(
                 Comparison(
                     Reading("tcs_batt_t_c", "min"),

@@ -4,7 +4,7 @@ from typing import Final
 
 from twin.alert_conditions import Comparison, Condition, Reading, Threshold, growth, last, limit_of
 from twin.alert_rule import Rule, Runbook
-from twin.alert_rules.places import FULL_SUN, strip
+from twin.alert_rules.places import strip
 from twin.channels import BUS_MEASUREMENT
 
 RULES: Final = (
@@ -201,13 +201,9 @@ RULES: Final = (
             below=Threshold(85.0, "half way from the design's 100 to 70 of an open valve (A)"),
             when=(
                 Comparison(
-                    last("tcs_loop_flow_pct"), above=limit_of("tcs_loop_flow_pct", "warning_low")
-                ),
-                Comparison(
                     Reading("eps_compute_w", "spread") / Reading("eps_compute_w", "mean"),
                     below=Threshold(0.15, "steady load: heating up looks alike (A)"),
                 ),
-                FULL_SUN,
             ),
             window_s=600.0,
         ),
@@ -217,9 +213,9 @@ RULES: Final = (
         summary="{sat}: the loop drops {value} % of its design towards the radiator at most",
         unit="%",
         runbook=Runbook(
-            meaning="At steady load and full flow the coolant leaves less temperature to the "
-            "radiator "
-            "than the design: all of it goes through the radiator instead of 70 %.",
+            meaning="At steady load the coolant leaves less temperature to the radiator than the "
+            "design: all of it goes through the radiator instead of 70 %. A slow pump or the "
+            "shadow makes the difference larger, never smaller: neither looks like this.",
             impact="The loop runs too cold, not too hot: with the payload idle it can freeze.",
             diagnosis=(
                 "Is the supply as cold as the radiator? Then nothing bypasses it.",
