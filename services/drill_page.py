@@ -1,15 +1,16 @@
 """The report of drills as one HTML file that needs nothing else: words, table, plots."""
 
-import math
 from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 from services.drill_plots import STATE_COLORS, drill_svg
 from services.drill_score import Marked
+from services.drill_story import Chapter, clock, headline, place, story
 from services.drill_tables import seconds, summary
 from services.fault_tables import time_text
 
+_BAD = " class='bad'"
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#1b2733;max-width:1080px;
   margin:2em auto;padding:0 1em}
@@ -19,6 +20,7 @@ td,th{padding:.25em .8em .25em 0;border-bottom:1px solid #dde3e9;vertical-align:
 .good{color:#1f6f43;font-weight:600} .bad{color:#b01f4a;font-weight:600}
 .points{font-size:2.2em;font-weight:700;margin-right:.3em} svg{max-width:100%;height:auto}
 li{margin:.15em 0} .key span{display:inline-block;width:1em;height:.8em;margin:0 .3em 0 1em}
+.broke{font-weight:600;margin:.6em 0 0} ul{margin:.2em 0 .6em}
 section{border-top:3px solid #dde3e9;margin-top:2.5em} small{color:#5b6b7a}
 """
 
@@ -71,12 +73,14 @@ def drill_section(one: Marked) -> str:
     return (
         f"<section id='{drill.name}'><{heading}>{escape(drill.keys.title)}</{heading}>"
         f"<p><span class='points'>{one.score.points:g}</span>of 100, {_verdict(one.score.passed)}. "
-        f"{escape(summary(one))}.</p><p>{escape(drill.keys.about)}</p>"
-        f"<p><b>What broke</b></p><ul>{_broke(one)}</ul>"
-        f"<p><b>What noticed</b></p>{_noticed(one)}"
-        f"<p><b>What was wrong</b></p><ul>{_wrong(one)}</ul>"
-        f"{drill_svg(one)}<p class='key'><small>Alert states:{keys}. Shaded: something is broken. "
-        f"{escape(_given(one))}</small></p></section>"
+        f"<b>{escape(headline(one))}</b></p><p>{escape(drill.keys.about)}</p>"
+        f"<h2>What broke, and what noticed</h2>{_story(one)}"
+        f"<h2>Delays</h2>{_noticed(one)}"
+        f"<h2>What was wrong</h2><ul>{_wrong(one)}</ul>"
+        f"<h2>Truth, telemetry and alerts</h2>{drill_svg(one)}"
+        f"<p class='key'><small>Alert states:{keys}. Shaded: the fault that a panel is about "
+        f"lasts, else any fault. {escape(summary(one))}. {escape(_given(one))}</small></p>"
+        "</section>"
     )
 
 
@@ -89,53 +93,50 @@ def _given(one: Marked) -> str:
     )
 
 
-def _broke(one: Marked) -> str:
-    drill = one.trace.drill
-    rows = []
-    for want in drill.keys.inject:
-        if want.id in drill.faults:
-            fault = drill.faults[want.id]
-            what = f"{fault.kind.id} {fault.kind.title} ({want.id}), severity {fault.severity:g}"
-            named = (*fault.satellites, *fault.planes, *fault.presets, *fault.groups)
-            where = ", ".join(named) or "the whole fleet"
-        else:
-            fault_p = drill.pipeline[want.id]
-            what, where = f"{fault_p.kind} ({want.id})", "the pipeline"
-        end_s = drill.faults[want.id].end_s if want.id in drill.faults else fault_p.end_s
-        until = "for good" if math.isinf(end_s) else f"until {_clock(end_s)}"
-        rows.append(f"<li>{_clock(want.at_s)} {escape(what)} on {escape(where)}, {until}</li>")
-    for action in drill.keys.actions:
-        words = ", ".join(f"{k} {v}" for k, v in action.command().items())
-        rows.append(f"<li>{_clock(action.at_s)} operator to {escape(action.target)}: {words}</li>")
-    return "".join(rows) or "<li>Nothing: this is a quiet run.</li>"
+def _story(one: Marked) -> str:
+    chapters = story(one) or [Chapter("Nothing: this is a quiet run", ())]
+    return "".join(
+        f"<p class='broke'>{escape(chapter.broke)}</p><ul>"
+        + "".join(
+            f"<li{_BAD if line.is_bad else ''}>{escape(line.text)}</li>" for line in chapter.lines
+        )
+        + "</ul>"
+        for chapter in chapters
+    )
 
 
 def _noticed(one: Marked) -> str:
+    within_s = {
+        (want.rule, want.of, key): want.within_s
+        for want in one.trace.plan.expected
+        for key in want.keys
+    }
     rows = "".join(
         f"<tr><td>{escape(one.rules[row.rule].title)}<br><small>{row.rule}</small></td>"
-        f"<td>{escape(row.key)}</td><td>{escape(row.of)}</td><td>{_clock(row.true_s)}</td>"
-        f"<td>{_clock(row.fired_s)}</td><td>{seconds(row.delay_s)}</td>"
+        f"<td>{escape(place(one, (row.key,)))}</td><td>{clock(row.onset_s)}<br>"
+        f"<small>{escape(row.of)}</small></td><td>{clock(row.true_s)}</td>"
+        f"<td>{clock(row.fired_s)}</td>"
+        f"<td{_BAD if row.is_over_bound else ''}>{seconds(row.delay_s)}</td>"
         f"<td>{seconds(row.bound_s)}</td>"
+        f"<td{_BAD if row.outcome in ('late', 'early') else ''}>"
+        f"{seconds(row.fired_s - row.onset_s)}</td>"
+        f"<td>{seconds(within_s[row.rule, row.of, row.key])}</td>"
         f"<td class='{'good' if row.outcome == 'seen' else 'bad'}'>{row.outcome}</td></tr>"
         for row in one.score.detections
     )
     if not rows:
         return "<p>Nothing was to be noticed.</p>"
+    step = f"physics, step {one.trace.drill.scenario.step_s:g} s"
     return (
-        "<table><tr><th>rule</th><th>on</th><th>injection</th>"
-        f"<th>true at (step {one.trace.drill.scenario.step_s:g} s)</th><th>fired at</th>"
-        f"<th>delay</th><th>at most</th><th></th></tr>{rows}</table>"
+        "<table><tr><th>alert</th><th>on</th><th>broken at</th>"
+        f"<th>true at<br><small>{step}</small></th><th>fired at</th>"
+        "<th>delay<br><small>fired after true</small></th>"
+        "<th>allowed<br><small>window + for + one evaluation</small></th>"
+        "<th>after the fault<br><small>fired after broken</small></th>"
+        f"<th>asked<br><small>by the drill</small></th><th></th></tr>{rows}</table>"
     )
 
 
 def _wrong(one: Marked) -> str:
     rows = "".join(f"<li class='bad'>{escape(text)}</li>" for text in one.score.failures)
     return rows or "<li>Nothing: all that was expected came in time, nothing else paged.</li>"
-
-
-def _clock(time_s: float) -> str:
-    """`0:10:00` of the run, or a dash."""
-    if not math.isfinite(time_s):
-        return "-"
-    minutes, rest = divmod(time_s, 60.0)
-    return f"{int(minutes // 60)}:{int(minutes % 60):02d}:{rest:02.0f}"

@@ -64,7 +64,8 @@ def test_a_drill_is_scored_and_two_runs_give_the_same_bytes(tmp_path: Path) -> N
     suite = ElementTree.fromstring(reports[0][1]).find("testsuite")
     assert suite is not None and suite.get("failures") == "0" and suite.get("tests") == "3"
     page = reports[0][2].decode()
-    assert "What noticed" in page and "<svg" in page and "Coolant flow lost" in page
+    assert "<svg" in page and "0:03:20, dawn_01: Pump failure (T1), for " in page
+    assert "Coolant flow lost (a page) fired on dawn_01 at 0:03:" in page
     assert "http://" not in page.replace("http://www.w3.org", ""), "needs nothing from elsewhere"
 
 
@@ -77,6 +78,24 @@ def test_a_drill_that_fails_says_why_and_ends_with_1(tmp_path: Path) -> None:
     failures = ElementTree.parse(tmp_path / "out.xml").findall(".//failure")
     messages = [one.get("message", "") for one in failures]
     assert any(one.startswith("missed: tumbling") for one in messages)
+
+
+def test_the_page_of_a_failing_drill_tells_what_was_missed_late_and_for_nothing(
+    tmp_path: Path,
+) -> None:
+    text = DRILL.replace("of: pump, within_s: 30,", "of: pump, within_s: 5,", 1).replace(
+        "clear:", "  - {rule: tumbling, of: pump, within_s: 30}\nclear:", 1
+    )
+    text = text.replace("allow:\n  - {rule: safe_mode, targets: [dawn_02],", "allow:\n"
+                        "  - {rule: safe_mode, targets: [dawn_09],")  # fmt: skip
+    code, _ = run(tmp_path, text, "--html", str(tmp_path / "out.html"))
+    page = (tmp_path / "out.html").read_text()
+    assert code == 1
+    assert "LATE: Coolant flow lost (a page) fired on dawn_01 10 s after the fault began" in page
+    assert "the drill asks for 0 to 5 s" in page and "after its condition was true (10 s" in page
+    assert "MISSED: Satellite is tumbling (a page) did not fire on dawn_01." in page
+    assert "FOR NOTHING: " in page and "though the drill expects no page there" in page
+    assert "0 of 2 expected alerts came in time, 1 late, 1 missed; 1 alert for nothing." in page
 
 
 def test_a_file_that_cannot_be_is_one_line_and_writes_nothing(tmp_path: Path) -> None:
