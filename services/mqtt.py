@@ -237,7 +237,6 @@ def _session(settings: Settings, persistent: bool) -> dict[str, Any]:
         return {"clean_session": not persistent}
     kept = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     kept.SessionExpiryInterval = SESSION_KEPT_S if persistent else 0
-    kept.ReceiveMaximum = settings.mqtt_window
     return {
         "protocol": aiomqtt.ProtocolVersion.V5,
         "clean_start": not persistent,

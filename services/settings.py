@@ -39,12 +39,10 @@ class Settings(BaseSettings):
         None, description="authority of an mqtts:// broker; the system's if not given"
     )
     mqtt_protocol: Literal["3.1.1", "5"] = Field("3.1.1", description="version of MQTT to speak")
-    mqtt_window: int = Field(
-        1000,
-        ge=16,
-        le=65535,
-        description="messages that a broker of MQTT 5 may send ahead of our acknowledgements, "
-        "each of up to 400 kB; of 3.1.1 it is the broker's max_inflight_messages",
+    send_window_mb: float = Field(
+        64.0,
+        gt=0.0,
+        description="that a simulator may send ahead of what is stored; the ingester's room for it",
     )
 
     influx_url: str | None = Field(None, description="http(s)://host:port of an InfluxDB")

@@ -27,9 +27,9 @@ from services.scenario_copies import ScenarioCopies
 from services.scenario_watch import ScenarioWatch
 from services.service_metrics import watch_simulator
 from services.settings import Settings
-from services.simulator import Simulator
+from services.simulator import OUTBOX_BYTES, Simulator
 from services.telemetry import observed, ops_store
-from services.watermark import Owed
+from services.watermark import Outbox, Owed
 from services.world import REAL_WORLD, World
 
 LOG = logging.getLogger(__name__)
@@ -48,7 +48,8 @@ async def run_simulate(
     """Simulate until the plan's duration is over or this is cancelled; then drain what is owed."""
     control = control or Control()
     control.listen()
-    simulator = Simulator(plan, clock=world.clock)
+    outbox = Outbox(OUTBOX_BYTES, settings.send_window_mb * 1e6)
+    simulator = Simulator(plan, outbox, clock=world.clock)
     path = checkpoint_path(settings.state_dir, plan)
     simulator.rollups.keep_in(path.with_suffix(".rollups"))
     simulator.copies = ScenarioCopies(path.with_suffix(".scenarios"))

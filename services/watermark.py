@@ -158,13 +158,20 @@ class Outbox:
     The oldest batch alone is sent again each patience: whoever is there again answers it, and
     that tells the publisher to go on, however long the silence was.
 
+    Brokers do not keep to the windows that a subscriber asks for (mosquitto 2.0.11 goes beyond both
+    max_inflight_messages and Receive Maximum once acknowledgements come), so it is here that the
+    ingester's memory is bounded: by the bytes that are sent and not known to be stored.
+
     Lost is what was not confirmed when something sent a patience later was (RACK, RFC 8985), or
     when nothing at all was confirmed for the patience. So a store that is slower than the fleet
     is waited for, however long its queue: whatever is sent twice makes it slower still.
     """
 
-    def __init__(self, limit_bytes: int) -> None:
-        self.limit_bytes = limit_bytes
+    def __init__(self, limit_bytes: int, ahead_bytes: float = math.inf) -> None:
+        """ahead_bytes: of all shards on their way; what the ingester must have room for."""
+        self.limit_bytes, self.ahead_bytes = limit_bytes, ahead_bytes
+        self._on_way_bytes = 0
+        self._held_back = False
         self.bytes_count = 0
         self.frames_count = 0
         self._lanes: dict[str, _Lane] = {}
@@ -199,6 +206,7 @@ class Outbox:
         while lane.batches and next(iter(lane.batches)) <= stored_seq:
             _, owed = lane.batches.popitem(last=False)
             self.bytes_count -= len(owed.payload)
+            self._on_way_bytes -= len(owed.payload) if owed.sent_s is not None else 0
             frames += owed.frames
             confirmed += 1
             if owed.sends_count == 1 and owed.sent_s is not None:  # else: which copy was it?
@@ -220,7 +228,7 @@ class Outbox:
         """Everything that is owed, which is then owed no more."""
         taken = list(self)
         self._lanes.clear()
-        self.bytes_count = self.frames_count = 0
+        self.bytes_count = self.frames_count = self._on_way_bytes = 0
         return taken
 
     def newest(self) -> dict[str, int]:
@@ -241,10 +249,30 @@ class Outbox:
         lane = self._lanes.get(shard)
         if lane is None or not lane.batches:
             return False
-        return lane.is_repeated or next(reversed(lane.batches.values())).sent_s is None
+        is_new = next(reversed(lane.batches.values())).sent_s is None
+        return lane.is_repeated or is_new or self._held_back
 
-    def due(self, now_s: float, patience_s: float) -> Iterator[Owed]:
-        """Of each window, batches never sent and those that seem lost.
+    def due(self, now_s: float, patience_s: float) -> list[Owed]:
+        """Batches never sent, as many as there is room for, and those that seem lost.
+
+        Where there is not room for all, every shard's oldest go first, one of each at least.
+        """
+        found = list(self._due(now_s, patience_s))
+        room = self.ahead_bytes - self._on_way_bytes
+        fresh = [one for one in found if one[1].sent_s is None]
+        self._held_back = sum(len(owed.payload) for _, owed in fresh) > room
+        if not self._held_back:
+            return [owed for _, owed in found]
+        chosen = [owed for _, owed in found if owed.sent_s is not None]
+        for place, owed in sorted(fresh, key=lambda one: one[0]):
+            room -= len(owed.payload)
+            if place and room < 0:
+                break
+            chosen.append(owed)
+        return chosen
+
+    def _due(self, now_s: float, patience_s: float) -> Iterator[tuple[int, Owed]]:
+        """Of each window, batches never sent and those that seem lost, with their places in it.
 
         A watermark that is told again without having moved says that something later has come
         and the oldest has not: that one is sent again soon.
@@ -255,7 +283,7 @@ class Outbox:
             wait_s = patience_s * 2.0 ** min(lane.stalls_count, STALLS_LIMIT)
             for place, owed in enumerate(islice(lane.batches.values(), lane.window)):
                 if owed.sent_s is None:
-                    yield owed
+                    yield place, owed
                     continue
                 silence_s = now_s - max(owed.sent_s, self._progress_s)
                 if place == 0 and silence_s > patience_s:
@@ -263,7 +291,7 @@ class Outbox:
                 soon = place == 0 and lane.is_repeated and now_s - owed.sent_s > REPEATED_S
                 limit_s = wait_s if place else patience_s
                 if soon or silence_s > limit_s or self._was_passed(lane, owed.sent_s, patience_s):
-                    yield owed
+                    yield place, owed
 
     def _was_passed(self, lane: _Lane, sent_s: float, patience_s: float) -> bool:
         """Whether something sent later is confirmed, or the shard's silence is over without it."""
@@ -280,11 +308,13 @@ class Outbox:
                 if lane.stalls_count > before:
                     lane.window = max(1, lane.window // 2)
             lane.is_repeated = False
+        self._on_way_bytes += len(owed.payload) if owed.sent_s is None else 0
         owed.sent_s = now_s
         owed.sends_count += 1
 
     def forget_sends(self) -> None:
         """After a lost connection nothing in flight can be relied on."""
+        self._on_way_bytes = 0
         for lane in self._lanes.values():
             lane.probes_count, lane.is_repeated = 0, False
             for owed in lane.batches.values():

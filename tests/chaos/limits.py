@@ -15,7 +15,7 @@ from parts import ROOT
 CAP_MIB = 128
 RATE = 10.0  # times the fleet's own pace
 STORE_BYTES_S = 3_000_000.0  # so slow that what comes must wait somewhere
-WINDOW = 64  # batches of 260 kB: what 128 MiB leave beside the program itself
+WINDOW_MB = 16  # sent ahead of the store: what 128 MiB leave beside the program itself
 SEEDS, NIGHTLY_SEEDS = 30, 1000
 CPU_LIMIT_S = 15.0  # of 30 seeds
 
@@ -31,7 +31,7 @@ def little_memory(size: Size) -> Outcome:
             proxied=True,
             satellites=size.satellites,
             rate=RATE,
-            settings={"ingest": {"TWIN_MQTT_PROTOCOL": "5", "TWIN_MQTT_WINDOW": str(WINDOW)}},
+            settings={"simulate": {"TWIN_SEND_WINDOW_MB": str(WINDOW_MB)}},
         ) as bench,
     ):
         if group is None:

@@ -204,3 +204,33 @@ def test_law_publisher_and_ingester_agree_over_a_lossy_link(seed: int) -> None:
     assert sorted(written) == list(range(20))
     assert outbox.frames_count == 0
     assert outbox.bytes_count == 0
+
+
+def test_no_more_is_on_its_way_than_the_ingester_has_room_for() -> None:
+    """Every shard's oldest first, one of each at least; what is stored makes room."""
+    outbox = Outbox(limit_bytes=10_000, ahead_bytes=250)
+    for shard in ("a", "b"):
+        for seq in range(4):
+            outbox.add(Owed(shard, seq, 1, bytes(50)))
+
+    def send() -> list[tuple[str, int]]:
+        found = outbox.due(0.0, 5.0)
+        for owed in found:
+            outbox.sent(owed, 0.0)
+        return [(owed.shard, owed.seq) for owed in found]
+
+    assert send() == [("a", 0), ("b", 0), ("a", 1), ("b", 1), ("a", 2)]
+    assert send() == []
+    assert outbox.waits("a") and outbox.waits("b")
+    outbox.release("a", 1)
+    assert send() == [("a", 3), ("b", 2)] or send() == [("b", 2), ("a", 3)]
+    outbox.forget_sends()
+    assert len(send()) == 5
+    outbox.release("a", 3)
+    outbox.release("b", 3)
+    assert outbox.bytes_count == outbox._on_way_bytes == 0
+    narrow = Outbox(limit_bytes=10_000, ahead_bytes=10)
+    for shard in ("a", "b"):
+        narrow.add(Owed(shard, 0, 1, bytes(50)))
+        narrow.add(Owed(shard, 1, 1, bytes(50)))
+    assert [(owed.shard, owed.seq) for owed in narrow.due(0.0, 5.0)] == [("a", 0), ("b", 0)]
