@@ -15,9 +15,11 @@ START_LIMIT_S = 10.0
 STOP_LIMIT_S = 5.0
 
 
-def judged(bench: Bench, outcome: Outcome, others: tuple[str, ...] = ()) -> Outcome:
+def judged(
+    bench: Bench, outcome: Outcome, others: tuple[str, ...] = (), limit_s: float = 120.0
+) -> Outcome:
     """Every row compared with what the scenario says that it is; not those of other fleets."""
-    verdict = bench.finish(others=others)
+    verdict = bench.finish(limit_s, others)
     outcome.must("lost, double, corrupt", verdict.is_clean, verdict.short, "0, 0, 0")
     if verdict.example:
         outcome.figures.append(f"first that is corrupt: {verdict.example}")
