@@ -28,6 +28,8 @@ class Rollup:
     def style(self, name: str | None = None, *, lines: bool = False) -> FieldStyle:
         """Unit, limits and colours; `name` picks a series, None is the whole panel."""
         if self.channel is None:
+            if self.field.endswith("_pct"):
+                return FieldStyle("percent", name, low=0, high=100)
             alarm = (Step(1, self.alarm_colour),) if self.alarm_colour else ()
             return FieldStyle("short", name, decimals=0, steps=(Step(None, BLUE), *alarm), low=0)
         if channel(self.channel).kind == "state":
@@ -77,7 +79,7 @@ _ROWS = (
     ),
     Rollup(
         "isl_largest_pct",
-        "Largest network part [%]",
+        "Largest network part",
         "Satellites of the largest connected part over all that have laser links",
     ),
     Rollup("safe_count", "Safe mode", "Satellites in safe mode", alarm_colour=MAGENTA),

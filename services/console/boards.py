@@ -12,9 +12,10 @@ import orjson
 from dashboards.build import dashboards
 from dashboards.panels import DashboardSpec, FieldStyle, PanelSpec
 from dashboards.query_list import ListedQuery, listed
-from dashboards.shapes import MINUTES, OverTime, Rows, of_database
+from dashboards.shapes import MINUTES, of_database
 from services.shape_sql import Moment, Series
 from services.store import EmbeddedStore, InfluxStore
+from twin.alert_conditions import OPS_MEASUREMENT
 from twin.frames import TAG_VALUE
 
 POINTS: Final = 240
@@ -99,8 +100,7 @@ def query_of(key: str) -> ListedQuery:
 
 def is_of_services(one: ListedQuery) -> bool:
     """Whether rows have the wall clock's time and not the fleet's."""
-    shape = one.query.shape
-    return isinstance(shape, OverTime | Rows) and shape.measurement in ("ops", "drills", "alerts")
+    return getattr(one.query.shape, "measurement", "") == OPS_MEASUREMENT
 
 
 def checked(values: dict[str, str]) -> dict[str, str]:

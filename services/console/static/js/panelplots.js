@@ -8,7 +8,7 @@ import { subsolarPoint } from "./sky.js";
 
 const { uPlot, d3 } = globalThis;
 const SERIES = ["#3274D9", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#F0E442", "#D55E00", "#8E8E8E"];
-const LABEL_PX = 92;
+const LABEL_PX = 92, LABEL_MOST_PX = 190;
 const CIVIDIS = ["#00204c", "#213d6b", "#555b6c", "#7b7a77", "#a59c74", "#d3c064", "#ffe945"];
 const clock = new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", hour: "2-digit", minute: "2-digit" });
 
@@ -25,12 +25,15 @@ export function plot(host, spec, { series, answers }) {
   const axis = { stroke: colour("muted"), font: "11px system-ui, sans-serif", grid: { stroke: colour("line"), width: 0.6 }, ticks: { show: false } };
   const limits = spec.style.limit_lines ? spec.style.steps.filter((step) => step.value !== null) : [];
   const [{ start_ns: start, stop_ns: stop }] = answers;
-  const range = (_, low, high) => { if (!hasNumber(low)) return [0, 1]; const pad = Math.max((high - low) * 0.08, Math.abs(high) * 0.01, 1e-9); return [low >= 0 && low - pad < 0 ? 0 : low - pad, high + pad]; };
+  const range = (_, low, high) => { if (!hasNumber(low)) return [0, 1]; const pad = high > low ? (high - low) * 0.08 : Math.max(Math.abs(high) * 0.05, 0.5); return [low >= 0 && low - pad < 0 ? 0 : low - pad, high + pad]; };
+  const wide = (_, ticks) => Math.max(56, 16 + 6.4 * Math.max(...(ticks ?? [""]).map((tick) => tick.length)));
+  const between = spec.stacked ? lines.slice(1).map((line, k) => ({ series: [k + 2, k + 1], fill: `${ink(line, k + 1)}55` })) : [];
   const chart = new uPlot({
     width: Math.max(60, area.clientWidth), height: Math.max(60, area.clientHeight), legend: { show: false }, cursor: { drag: { x: false, y: false } },
     scales: { x: { time: true, range: [start / 1e9, stop / 1e9] }, y: { range } },
-    axes: [{ ...axis, size: 24, space: 60, values: (_, ticks) => ticks.map((tick) => clock.format(tick * 1000)) }, { ...axis, size: 70, space: 26, values: (_, ticks) => ticks.map((tick) => shown({ ...spec.style, decimals: undefined, states: undefined }, tick)) }],
-    series: [{}, ...lines.map((line, k) => ({ label: line.name, stroke: ink(line, k), width: 1.6, points: { show: times.length < 3 } }))],
+    axes: [{ ...axis, size: 24, space: 60, values: (_, ticks) => ticks.map((tick) => clock.format(tick * 1000)) }, { ...axis, size: wide, space: 26, values: (_, ticks) => ticks.map((tick) => shown({ ...spec.style, decimals: undefined, states: undefined }, tick)) }],
+    series: [{}, ...lines.map((line, k) => ({ label: line.name, stroke: ink(line, k), width: 1.6, fill: spec.stacked && !k ? `${ink(line, k)}55` : undefined, points: { show: times.length < 3 } }))],
+    bands: between,
     hooks: { draw: [(self) => drawLimits(self, limits)] },
   }, [times, ...columns], area);
   const resizer = new ResizeObserver(() => chart.setSize({ width: Math.max(60, area.clientWidth), height: Math.max(60, area.clientHeight) }));
@@ -65,22 +68,24 @@ function canvasIn(host) {
 /** One row for each line, cells coloured by value: state timelines and status histories. */
 export function drawRows(host, series, { start_ns: start, stop_ns: stop }, { colour, text, link, gap }) {
   const { canvas, context, width, height } = canvasIn(host), theme = themeColours();
-  const from = start / 1e9, span = stop / 1e9 - from, room = width - LABEL_PX - 4, foot = 16;
-  const deep = Math.min(28, (height - foot) / series.length);
   context.font = "11px system-ui, sans-serif";
+  const words = series.map((line) => line.name.replaceAll("_", " "));
+  const left = Math.min(LABEL_MOST_PX, width / 3, Math.max(LABEL_PX, ...words.map((text) => context.measureText(text).width + 10)));
+  const from = start / 1e9, span = stop / 1e9 - from, room = width - left - 4, foot = 16;
+  const deep = Math.min(28, (height - foot) / series.length);
   context.textBaseline = "middle";
   series.forEach((line, row) => {
     const y = row * deep, step = line.times.length > 1 ? Math.min(...line.times.slice(1).map((time, k) => time - line.times[k])) : span / 30;
-    if (deep >= 9) { context.fillStyle = theme("muted"); context.fillText(line.name.replaceAll("_", " ").slice(-15), 2, y + deep / 2); }
+    if (deep >= 9) { context.fillStyle = theme("muted"); context.fillText(words[row], 2, y + deep / 2, left - 6); }
     line.values.forEach((value, k) => {
       if (value === null) return;
       context.fillStyle = colour(line, value).replace(/^var\(--(.*)\)$/, (_, name) => theme(name));
-      const x = LABEL_PX + (room * (line.times[k] - from)) / span;
+      const x = left + (room * (line.times[k] - from)) / span;
       context.fillRect(x, y + 1, Math.max(1, (room * step) / span - gap + (gap ? 0 : 0.6)), Math.max(1, deep - 2));
     });
   });
   context.fillStyle = theme("muted");
-  for (let k = 0; k <= 4; k += 1) { context.textAlign = k === 4 ? "right" : k ? "center" : "left"; context.fillText(clock.format((from + (span * k) / 4) * 1000), LABEL_PX + (room * k) / 4, height - 7); }
+  for (let k = 0; k <= 4; k += 1) { context.textAlign = k === 4 ? "right" : k ? "center" : "left"; context.fillText(clock.format((from + (span * k) / 4) * 1000), left + (room * k) / 4, height - 7); }
   const lineAt = (event) => series[Math.floor((event.clientY - canvas.getBoundingClientRect().top) / deep)];
   canvas.addEventListener("mousemove", (event) => { const line = lineAt(event); canvas.title = line ? `${line.name}: ${text(line, line.values.at(-1))}` : ""; });
   if (link) { canvas.style.cursor = "pointer"; canvas.addEventListener("click", (event) => { const line = lineAt(event); if (line) location.hash = link(line); }); }

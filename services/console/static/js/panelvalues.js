@@ -5,7 +5,7 @@ const TEXTS = {
   decgbytes: "GB", Gbits: "Gbit/s", Wm2: "W/m²", bytes: "B", currencyUSD: "$", litre: "L", masskg: "kg",
 };
 const LADDER = { short: 1000, watt: 1000, bytes: 1024, watth: 1000 };
-const PREFIX = { 1000: ["", "K", "M", "G", "T"], 1024: ["", "Ki", "Mi", "Gi", "Ti"] };
+const PREFIX = { 1000: ["", "k", "M", "G", "T"], 1024: ["", "Ki", "Mi", "Gi", "Ti"] };
 
 export const hasNumber = (value) => typeof value === "number" && Number.isFinite(value);
 
@@ -24,7 +24,7 @@ export function shown(style, value) {
   const step = LADDER[style.unit];
   let scaled = value, prefix = "";
   for (let k = 0; step && k < PREFIX[step].length && Math.abs(value) >= step ** k; k += 1) [scaled, prefix] = [value / step ** k, PREFIX[step][k]];
-  if (style.unit === "short" && prefix === "G") prefix = "B";
+  if (style.unit === "short") prefix = { k: "K", G: "B" }[prefix] ?? prefix;
   const size = Math.abs(scaled), digits = style.decimals !== undefined && !prefix ? style.decimals : Math.max(0, Math.min(4, size > 0 ? 2 - Math.floor(Math.log10(size)) : 0));
   const text = scaled.toLocaleString("en-GB", { minimumFractionDigits: 0, maximumFractionDigits: digits });
   if (style.unit === "currencyUSD") return `$${text}`;
