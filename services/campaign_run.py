@@ -26,6 +26,7 @@ from twin.campaigns import Case
 from twin.errors import DependencyUnavailableError
 
 DEATHS_ALLOWED = 3
+LOST_WORKER_TIMEOUT = "1 day"
 OnDone = Callable[[int, Any], None]
 
 
@@ -143,6 +144,9 @@ def _client(scheduler: str | None, workers: int) -> Iterator[Any]:
         "distributed.scheduler.allowed-failures": DEATHS_ALLOWED,
         "distributed.logging.distributed": "critical",
         "distributed.worker.daemon": True,
+        # A worker that dies is started again by its nanny; Dask's 15 s are not enough for that on
+        # a busy machine, and who is given up then is never replaced: the campaign would stand.
+        "distributed.deploy.lost-worker-timeout": LOST_WORKER_TIMEOUT,
     }
     with dask.config.set(quiet):
         if scheduler is not None:

@@ -19,7 +19,8 @@ alert rules look at the telemetry that follows, and gives marks.
     twin coverage --mutate                           # which rule sees which fault
 
 It needs no server: the twin steps, its sensors report, the same evaluator as in `twin watch` judges
-every 10 s of simulated time, operators' commands act as `twin send` would. The same file and seed
+every 10 s of simulated time, operators' commands act as `twin send` would, a hundred satellites a
+thousand times faster than real time (`twin bench drills`). The same file and seed
 give the same bytes.
 
 ## A drill file
@@ -78,14 +79,17 @@ present, so simulator and drill get one epoch, the instant of the start, and rat
 - An alert is known by our label `rule`, the labels of its series and its start: told twice, or by
   both ways, it counts once. A rule whose query fails is named at the end.
 
-Tried on a stand-in for Grafana's API as 9.4 and 13 have it, not on a real one.
+Tried on a stand-in for Grafana's API as 9.4 and 13 have it, not on a real one. `make drills-live`
+runs drills on real mosquitto and influxd: by the watcher, and by a stand-in that asks the store
+with the rules' own queries.
 
 ## A campaign
 
 `twin drill campaign pump-failure --out pump --severities 0.1,0.3,1 --seeds 20` runs one drill
 many times on Dask workers. A result carries the hash of the code of the worker that made it;
 where the code was edited during the campaign, the results of workers that started later are
-refused and reported, and the next start runs those cases.
+refused and reported, and the next start runs those cases. `make campaign-proof` kills workers, and
+once the whole campaign, and compares every result with a serial run.
 
 ## The set
 

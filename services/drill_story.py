@@ -51,7 +51,9 @@ def story(one: Marked) -> list[Chapter]:
 def headline(one: Marked) -> str:
     """`2 of 3 alerts came in time, 1 late, 1 missed; 2 pages for nothing.`"""
     outcomes = [row.outcome for row in one.score.detections]
-    words = [f"{outcomes.count('seen')} of {len(outcomes)} expected alerts came in time"]
+    words = ["Nothing had to fire"]
+    if outcomes:
+        words = [f"{outcomes.count('seen')} of {len(outcomes)} expected alerts came in time"]
     words += [
         f"{outcomes.count(kind)} {name}"
         for kind, name in (("late", "late"), ("early", "too early"), ("missed", "missed"))

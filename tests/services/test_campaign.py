@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import dask
 import numpy as np
 import orjson
 import pytest
@@ -77,7 +78,7 @@ def run_or_fail(case: Case) -> bytes:
 
 # Dask's own start and end of processes warn of sockets and of loops that are gone.
 @pytest.mark.filterwarnings("ignore")
-def test_with_a_worker_killed_and_a_poison_case_the_results_are_those_of_a_serial_run(
+def test_with_all_workers_killed_and_a_poison_case_the_results_are_those_of_a_serial_run(
     drill_path: str, tmp_path: Path
 ) -> None:
     good = cases(drill_path)
@@ -89,14 +90,16 @@ def test_with_a_worker_killed_and_a_poison_case_the_results_are_those_of_a_seria
     assert alone.ran == 12
     killed: list[int] = []
 
-    def kill_one(count: int, client: Any) -> None:
+    def kill_all(count: int, client: Any) -> None:
         if count == 3:
-            pid = next(iter(client.run(os.getpid).values()))
-            os.kill(pid, signal.SIGKILL)
-            killed.append(pid)
+            killed.extend(client.run(os.getpid).values())
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
 
-    first = run_on_dask(wanted, parallel, workers=2, work=run_or_fail, on_done=kill_one)
-    assert len(killed) == 1
+    # A machine so busy that no worker is back before Dask would give it up for good.
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "10ms"}):
+        first = run_on_dask(wanted, parallel, workers=2, work=run_or_fail, on_done=kill_all)
+    assert len(killed) == 2
     assert first.ran == 12
     by_key = {parallel.path(one).stem: why for one, why in zip(strange, REASONS, strict=True)}
     assert first.failed == alone.failed == by_key
