@@ -44,7 +44,7 @@ class Size:
 
     satellites: int
     for_s: float  # of the run at 1 Hz
-    peak_ticks: int = 12
+    peak_ticks: int = 24  # the first one makes the series, which costs more than rows
     naive_ticks: int = 2
     repeats: int = 2
     lead_s: float = 6.0  # for the simulator's start
