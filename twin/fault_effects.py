@@ -52,6 +52,7 @@ class FaultEffects:
     valve_stuck_frac: FloatArray  # [0] how far the mixing valve is stuck towards the radiator
     leak_frac_s: FloatArray  # [0] share of the coolant that is lost overboard per second
     puncture_frac: FloatArray  # [0] share of the radiator's area in panels with a hole
+    puncture_leak_frac_s: FloatArray  # [0] share of the coolant through all those holes per second
     radiator_deployed_frac: FloatArray  # [1] share of the radiator's area that is unfolded
     radiator_absorptivity_added: FloatArray  # [0] solar absorptivity above the preset's
     radiator_sky_w_m2: FloatArray  # [0] infrared of neighbours in the radiator's view

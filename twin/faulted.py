@@ -67,6 +67,7 @@ def with_plant(state: FleetState, fleet: Fleet, effects: FaultEffects, step_s: f
         pump_frac=effects.pump_frac,
         leak_frac_s=effects.leak_frac_s,
         puncture_frac=effects.puncture_frac,
+        puncture_leak_frac_s=effects.puncture_leak_frac_s,
         params=fleet.params,
         step_s=step_s,
     )
