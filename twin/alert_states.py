@@ -216,7 +216,8 @@ class Evaluator:
 
     def _results(self, track: _Track, rows: IntArray, fires: BoolArray, time_s: float) -> None:
         state = track.state[rows]
-        if self._semantics.recovers:
+        # What reports without a breach and has no clearing threshold is well: it cannot linger.
+        if self._semantics.recovers and track.rule.condition.clear is not None:
             loaded = _is_in(state, ALERTING, PENDING) & (track.reason[rows] == _NONE)
             fires = fires | loaded
         self._alerting(track, rows[fires], time_s, _NONE)

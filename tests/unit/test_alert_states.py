@@ -112,6 +112,14 @@ def test_hysteresis_holds_between_the_thresholds_and_does_not_start_there() -> N
     assert story(changes) == [(0.0, "B", "Alerting"), (30.0, "B", "Normal")]
 
 
+def test_a_rule_that_hears_everybody_and_has_no_clearing_threshold_ends_with_the_breach() -> None:
+    every = replace(
+        BASE, condition=replace(BASE.condition, breach_only=False), no_data="alerting", for_s=0.0
+    )
+    _, changes = played(every, [(20.0, 90.0), (90.0, 90.0)])
+    assert story(changes) == [(0.0, "A", "Alerting"), (10.0, "A", "Normal")]
+
+
 def test_9_has_no_hysteresis() -> None:
     _, changes = played(HYSTERESIS, [(90.0, 20.0), (90.0, 28.0)], GRAFANA_9)
     assert story(changes) == [(0.0, "B", "Alerting"), (10.0, "B", "Normal")]

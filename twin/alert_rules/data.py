@@ -184,22 +184,16 @@ RULES: Final = (
             BUS_MEASUREMENT,
             Reading("tcs_coldplate_t_c", "mean") - Reading("tcs_die_max_t_c", "mean"),
             above=Threshold(1.0, "K: ten times the sensors' noise (A)"),
-            when=(
-                Comparison(
-                    Reading("job_util_pct", "min"),
-                    above=Threshold(30.0, "% of work: dies give heat to the plate (A)"),
-                ),
-            ),
             window_s=600.0,
         ),
         for_s=300.0,
         keep_firing_s=600.0,
         dashboard=strip("tcs_coldplate_t_c"),
-        summary="{sat}: cold plate {value} K above the hottest die at work",
+        summary="{sat}: cold plate {value} K above the hottest die",
         unit="K",
         runbook=Runbook(
-            meaning="Heat flows from dies to plate, so a working die is hotter than its plate. The "
-            "readings say otherwise: one of the sensors has drifted.",
+            meaning="Heat flows from dies to plate: a working die is hotter than its plate, an "
+            "idle one as warm. The readings say otherwise: one of the sensors has drifted.",
             impact="Limits of the plate fire early or late; the throttle may act on a wrong "
             "number.",
             diagnosis=(

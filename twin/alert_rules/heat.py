@@ -4,7 +4,7 @@ from typing import Final
 
 from twin.alert_conditions import Condition, Reading, Threshold, last, limit_of
 from twin.alert_rule import Rule, Runbook
-from twin.alert_rules.places import FULL_SUN, strip
+from twin.alert_rules.places import strip
 from twin.channels import BUS_MEASUREMENT
 
 RULES: Final = (
@@ -134,7 +134,6 @@ RULES: Final = (
             BUS_MEASUREMENT,
             Reading("tcs_absorbed_excess_pct", "mean"),
             above=Threshold(3.0, "a quarter of the loss of a coating's life in sunlight (A)"),
-            when=(FULL_SUN,),
             window_s=600.0,
         ),
         for_s=600.0,
@@ -143,10 +142,10 @@ RULES: Final = (
         summary="{sat}: radiator absorbs {value} % more than a clean one",
         unit="%",
         runbook=Runbook(
-            meaning="In full sunlight the radiator takes in more heat than a clean one would at "
-            "the "
-            "same place, attitude and season: its coating has darkened, or something warm is in "
-            "its view.",
+            meaning="The radiator takes in more heat than a clean one would at the same place, "
+            "attitude and season: its coating has darkened, or something warm is in its view. In "
+            "the shadow a dark coating takes in no more than a clean one, so the mean of ten "
+            "minutes falls there.",
             impact="It rejects less: in five years a coating can cost 40 % of the area.",
             diagnosis=(
                 "A few per cent, for weeks: coating. More than half, since minutes: a neighbour.",

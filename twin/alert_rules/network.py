@@ -108,10 +108,6 @@ RULES: Final = (
                 Comparison(
                     Reading("sats_count", "min"), above=Threshold(9.5, "ten satellites (A)")
                 ),
-                Comparison(
-                    Reading("contact_count", "count"),
-                    above=Threshold(5.5, "the window is not just beginning (A)"),
-                ),
             ),
             window_s=600.0,
         ),
