@@ -12,6 +12,7 @@ from services.embedded_broker import NATS_CONNECTIONS, NATS_LOGIN_S, nats_permis
 from services.jetstream import STREAM
 from services.topics import Topics
 
+COPIES_LIMIT = 3  # of NATS's own MQTT streams; more servers gain nothing
 SERVICES = Topics("all").service(), Topics().service()
 JETSTREAM_CALLS = (
     f"$JS.API.STREAM.CREATE.{STREAM}",
@@ -54,7 +55,11 @@ def cluster_conf(
     listen on; store: directory; routes: addresses of all servers; certificates: directory of
     tls.crt and tls.key, and then there is TLS on both ports.
     """
-    tls = ""
+    tls, copies = "", ""
+    if routes:
+        # Else the server counts the names of its routes that resolve while it makes its streams:
+        # one, if the others are not up yet, and the sessions die with that server.
+        copies = f"  stream_replicas: {min(len(routes), COPIES_LIMIT)}\n"
     if certificates:
         files = {"cert_file": f"{certificates}/tls.crt", "key_file": f"{certificates}/tls.key"}
         tls = f"  tls: {json.dumps(files)}\n"
@@ -68,7 +73,7 @@ def cluster_conf(
         tls.strip(),
         "# Without `always` an acknowledged message can be lost in a power cut (Jepsen, 2025).",
         f'jetstream {{\n  store_dir: "{store}"\n  sync_interval: always\n}}',
-        f'mqtt {{\n  listen: "{mqtt}"\n  max_ack_pending: 1000\n{tls}}}',
+        f'mqtt {{\n  listen: "{mqtt}"\n  max_ack_pending: 1000\n{copies}{tls}}}',
         "authorization {",
         f"  timeout: {NATS_LOGIN_S:g}",
         "  users: [",

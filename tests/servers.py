@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import SystemRandom
 
 import pytest
 
@@ -29,6 +30,7 @@ LOOPBACK = "127.0.0.1"
 START_LIMIT_S = 30.0
 STOP_LIMIT_S = 10.0
 PORT_ATTEMPTS = 5
+PORTS = SystemRandom()
 LISTENER = re.compile(r"(?m)^listener\s+\d+.*$")
 INFLUX_ADDRESS = re.compile(r"Listening on HTTP.*addr=127\.0\.0\.1:(\d+)")
 
@@ -96,11 +98,17 @@ def binary(name: str, package: str) -> str:
 
 
 def free_port() -> int:
-    """A loopback port that was free a moment ago; callers retry if it is taken since."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A loopback port that was free a moment ago; callers retry if it is taken since.
+
+    Below the range from which the system takes ports for outgoing connections: those of other
+    processes took one now and then before its server was up.
+    """
+    for _ in range(PORT_ATTEMPTS * 20):
+        port = PORTS.randrange(10_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return port
+    raise OSError("no free port")
 
 
 def _end_group(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> None:

@@ -64,7 +64,12 @@ class Cluster:
                     "port": route[node],
                     "routes": [f"nats://127.0.0.1:{route[other]}" for other in nodes],
                 },
-                "mqtt": {"host": "127.0.0.1", "port": mqtt[node], "max_ack_pending": 1000},
+                "mqtt": {
+                    "host": "127.0.0.1",
+                    "port": mqtt[node],
+                    "max_ack_pending": 1000,
+                    "stream_replicas": NODES,
+                },
             }
             path = self.home / f"{name}.conf"
             path.write_text(json.dumps(conf))
@@ -119,7 +124,7 @@ class Cluster:
 
     def finish(self) -> Verdict:
         """The simulator ends when nothing is owed; then every row is compared."""
-        code = self.parts["simulate"].wait(self.run_s + 120.0)
+        code = self.parts["simulate"].wait(self.run_s + 240.0)
         if code != 0:
             raise AssertionError(f"simulate ended with {code}\n{self.tail('simulate')}")
         return judge(self.store, str(SCENARIO), self.run_s)
