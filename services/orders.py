@@ -4,7 +4,7 @@ import logging
 import math
 from bisect import insort
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -88,10 +88,20 @@ class Orders:
 
     def obey_again(self, tick: int) -> bool:
         """Commands from before a restart that are due at this tick; whether there were any."""
-        before = len(self.to_obey)
+        due: list[Obeyed] = []
         while self.to_obey and self.to_obey[0].tick <= tick:
-            self.carry_out_again(self.to_obey.popleft())
-        return len(self.to_obey) < before
+            due.append(self.to_obey.popleft())
+        self.carry_out_in_turn(due)
+        return bool(due)
+
+    def carry_out_in_turn(self, orders: Sequence[Obeyed]) -> None:
+        """Orders of before a restart; of several changes of the fleet at a tick the last counts."""
+        last = {one.tick: one for one in orders if fleet_order(one)}
+        for one in orders:
+            if one is last.get(one.tick, one) or not fleet_order(one):
+                self.carry_out_again(one)
+            else:
+                self.obeyed.append(one)
 
     def carry_out_again(self, order: Obeyed) -> None:
         """A command that was taken for its tick; what has become impossible until then is not done.
@@ -216,3 +226,9 @@ def _limits_of(order: Obeyed) -> dict[str, dict[str, float | None]] | None:
     """Limits that an order sets; None for any other."""
     command = read_order(order.payload.encode())
     return command.limits if isinstance(command, SetLimits) else None
+
+
+def fleet_order(order: Obeyed) -> ChangeFleet | None:
+    """The change of the fleet that an order is; None for any other."""
+    command = read_order(order.payload.encode())
+    return command if isinstance(command, ChangeFleet) else None

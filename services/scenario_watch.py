@@ -10,9 +10,10 @@ import logging
 from dataclasses import fields
 
 from services.command_log import Obeyed
-from services.commands import ChangeFleet, CommandRefusedError, ScenarioCopy, read_order
+from services.commands import ChangeFleet, CommandRefusedError, ScenarioCopy
 from services.fleet_changes import homes_of, prepared
 from services.metrics import Metrics
+from services.orders import fleet_order
 from services.scenario_copies import Recorded, described
 from services.simulator import Simulator
 from twin.errors import ConfigurationError, Problem
@@ -73,8 +74,19 @@ class ScenarioWatch:
     def _changes(self) -> list[ChangeFleet]:
         """Changes of the fleet so far, those still to come among them."""
         orders = self._simulator.orders
-        told = [read_order(one.payload.encode()) for one in (*orders.obeyed, *orders.to_obey)]
-        return [one for one in told if isinstance(one, ChangeFleet)]
+        told = map(fleet_order, (*orders.obeyed, *orders.to_obey))
+        return [one for one in told if one is not None]
+
+    def _pending(self) -> dict[int, ChangeFleet]:
+        """Changes still to come, by tick; of several at one tick the last counts."""
+        told = ((one.tick, fleet_order(one)) for one in self._simulator.orders.to_obey)
+        return {tick: one for tick, one in told if one is not None}
+
+    def _next_tick(self) -> int:
+        """The next roll-up, and not before a change that the run has had before a restart."""
+        ticks = self._simulator.rollup_ticks
+        tick = -(-max(self._simulator.tick, 1) // ticks) * ticks
+        return max([tick, *self._pending()])
 
     def _in_force(self) -> ScenarioCopy:
         changes = self._changes()
@@ -108,10 +120,10 @@ class ScenarioWatch:
     def _refuse_unlike(self, running: Scenario, found: Scenario, build: FleetBuild) -> None:
         simulator, before = self._simulator, self._simulator.plan.build
         shards, homes = simulator.shards, simulator.homes or homes_of(simulator)
-        pending = [read_order(one.payload.encode()) for one in simulator.orders.to_obey]
+        until = self._next_tick()
         try:
-            for command in pending:
-                if isinstance(command, ChangeFleet):
+            for tick, command in self._pending().items():
+                if tick < until:
                     change = prepared(simulator.plan, before, simulator.copies, command)
                     shards = changed_shards(shards, before.fleet, change, simulator.step_s, homes)
                     before, homes = change.build, homes | homes_in(shards, change.build.fleet)
@@ -124,9 +136,7 @@ class ScenarioWatch:
 
     def _plan_change(self, wanted: ScenarioCopy, read: Recorded) -> None:
         """On the disk with all its files, to be obeyed at the next roll-up."""
-        simulator = self._simulator
-        ticks = simulator.rollup_ticks
-        tick = -(-max(simulator.tick, 1) // ticks) * ticks
+        simulator, tick = self._simulator, self._next_tick()
         command = ChangeFleet(
             id=f"fleet-{wanted.digest[:12]}",
             command="change_fleet",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from services.command_log import notes_of, obeyed_of
-from services.commands import ChangeFleet, read_order
+from services.orders import fleet_order
 from twin.checkpoint import Checkpoint, CheckpointError, checkpoint_of, taken
 
 if TYPE_CHECKING:
@@ -34,11 +34,9 @@ def take_up(simulator: "Simulator", checkpoint: Checkpoint) -> None:
     if checkpoint.run_id != run:
         raise CheckpointError(f"checkpoint of run {checkpoint.run_id}, this is {run}")
     obeyed = obeyed_of(checkpoint.notes)
-    changes = [one for one in obeyed if isinstance(read_order(one.payload.encode()), ChangeFleet)]
-    if not changes:  # else the fleet is another by then
+    if not any(map(fleet_order, obeyed)):  # else the fleet is another by then
         taken(checkpoint, simulator.fleet)
-    for one in obeyed:
-        simulator.orders.carry_out_again(one)
+    simulator.orders.carry_out_in_turn(obeyed)
     found = taken(checkpoint, simulator.fleet)
     simulator.minutes.restore(found.extra)
     simulator.rollups.restore(found.whole)

@@ -288,17 +288,48 @@ def test_remarks_are_taken_and_the_same_file_is_nothing(
     assert again.plan.run_id == one.plan.run_id
 
 
-def test_two_changes_before_the_next_tick_follow_each_other(path: Path) -> None:
-    one, watch = started(path)
+def test_of_changes_before_one_tick_the_last_counts(path: Path, tmp_path: Path) -> None:
+    """Who was gone from the file for a moment has not left; so it is after a restart too."""
+    state = tmp_path / "state"
+    undisturbed = ran(started(path)[0], 40)
+    one, watch = started(path, state)
     ran(one, 3)
-    path.write_text(text(RING, OLD, NEW))
+    for groups in ((RING, NEW), (OLD,), (NEW, RING, OLD)):
+        path.write_text(text(*groups))
+        watch.reload()
+    assert watch._metrics.reload_failures == 0
+    assert [order.tick for order in one.orders.to_obey] == [10, 10, 10]
+    ran(one, 13)
+    taken = one.checkpoint()
+    assert taken is not None
+    write_whole(checkpoint_path(state, one.plan), to_bytes(taken))
+    ran(one, 40)
+    assert of(rows(one), *STAY, "old") == of(rows(undisturbed), *STAY, "old")
+    assert ticks_of(one, "new_1") == list(range(10, 40))
+    again, _ = started(path, state)
+    assert again.tick == 13
+    made = rows(ran(again, 40))
+    assert made.items() <= rows(one).items()
+    assert of(made, "new_1")
+
+
+def test_a_restart_has_its_changes_behind_it_before_another_one(path: Path, tmp_path: Path) -> None:
+    """A file that is taken while a restart makes up for lost time comes after what was there."""
+    state = tmp_path / "state"
+    one, watch = started(path, state)
+    ran(one, 25)
+    path.write_text(text(RING, NEW))
     watch.reload()
+    ran(one, 40)  # and no checkpoint was taken
+    again, watch = started(path, state)
+    ran(again, 5)
     path.write_text(text(RING))
     watch.reload()
     assert watch._metrics.reload_failures == 0
-    ran(one, 20)
-    assert one.fleet.satellite_ids == STAY
-    assert ticks_of(one, "new_1") == []
+    assert [order.tick for order in again.orders.to_obey] == [30, 30]
+    ran(again, 45)
+    assert again.fleet.satellite_ids == STAY
+    assert ticks_of(again, "old")[-1] == 29
 
 
 def test_commands_and_faults_go_on_with_those_that_stay(path: Path) -> None:
