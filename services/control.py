@@ -6,8 +6,11 @@ SIGHUP makes it read its files again.
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass
@@ -28,6 +31,26 @@ class Control:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGUSR1, self.draining.set)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """SIGTERM and SIGINT end long work inside that awaits nothing, where this control hears.
+
+        They raise asyncio.CancelledError there. Else they would wait until the loop turns again.
+        """
+        if not self.listening:
+            yield
+            return
+
+        def stop(_number: int, _frame: object) -> None:
+            raise asyncio.CancelledError
+
+        before = {number: signal.signal(number, stop) for number in STOPS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def reload(self) -> None:
         """Read the files again; who fails keeps what it had."""

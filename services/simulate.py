@@ -49,7 +49,8 @@ async def run_simulate(
     control = control or Control()
     control.listen()
     outbox = Outbox(OUTBOX_BYTES, settings.send_window_mb * 1e6)
-    simulator = Simulator(plan, outbox, clock=world.clock)
+    with control.interruptible():  # the first start on a machine compiles for some seconds
+        simulator = Simulator(plan, outbox, clock=world.clock)
     path = checkpoint_path(settings.state_dir, plan)
     simulator.rollups.keep_in(path.with_suffix(".rollups"))
     simulator.copies = ScenarioCopies(path.with_suffix(".scenarios"))
