@@ -42,6 +42,9 @@ def story(one: Marked) -> list[Chapter]:
     )
     if acted:
         found.append(Chapter("What operators did", acted))
+    quiet = tuple(_kept_quiet(one))
+    if quiet:
+        found.append(Chapter("What had to stay quiet, and did", quiet))
     wrong = tuple(_for_nothing(one))
     if wrong:
         found.append(Chapter("What nobody was to hear of", wrong))
@@ -75,22 +78,22 @@ def _broke(one: Marked, of: str) -> str:
     (want,) = [row for row in drill.keys.inject if row.id == of]
     if of in drill.faults:
         fault = drill.faults[of]
-        what = f"{fault.kind.title} ({fault.kind.id}"
+        what = f"{fault.kind.title} ({fault.kind.id})"
         names = (*fault.satellites, *fault.planes, *fault.presets, *fault.groups)
         where, end_s, severity = place(one, names), fault.end_s, fault.severity
     else:
         broken = drill.pipeline[of]
-        what, where = f"{broken.kind} (of the pipeline", "the pipeline"
+        what, where = broken.kind, "the pipeline"
         end_s, severity = broken.end_s, broken.severity
     lasts = "for good" if math.isinf(end_s) else f"for {clock(end_s - want.at_s)}"
     how = "" if severity == 1.0 else f", severity {severity:g}"
-    return f"{clock(want.at_s)}, {where}: {what}{how}), {lasts}"
+    return f"{clock(want.at_s)}, {where}: {what}{how}, {lasts}"
 
 
 def _came(one: Marked, of: str) -> list[Line]:
     lines = [_noticed(one, want) for want in one.trace.plan.expected if want.of == of]
     lines += [_cleared(one, back) for back in one.score.recoveries if back.of == of]
-    return lines or [Line("Nothing has to notice this.")]
+    return lines or [Line("No alert is expected.")]
 
 
 def _noticed(one: Marked, want: Expected) -> Line:
@@ -137,6 +140,15 @@ def _cleared(one: Marked, back: Recovery) -> Line:
         return Line(f"NOT CLEARED: {name} on {on} did not resolve.", True)
     text = f"{name} on {on} resolved {seconds(back.cleared_s - back.end_s)} after the cause ended."
     return Line(text if back.in_time else f"CLEARED TOO LATE: {text}", not back.in_time)
+
+
+def _kept_quiet(one: Marked) -> list[Line]:
+    fired = one.score.near_misses
+    return [
+        Line(f"{rule_words(one, row.rule)} on {place(one, row.keys)}: {row.reason}.")
+        for row in one.trace.plan.forbidden
+        if not any(row.covers(near) for near in fired)
+    ]
 
 
 def _for_nothing(one: Marked) -> list[Line]:
