@@ -4,7 +4,7 @@ from typing import Final
 
 from twin.alert_conditions import Comparison, Condition, Number, Reading, Threshold, last
 from twin.alert_rule import Dashboard, Rule, Runbook
-from twin.channels import FLEET_MEASUREMENT
+from twin.channels import FLEET_MEASUREMENT, PLANE_MEASUREMENT
 
 RULES: Final = (
     Rule(
@@ -44,6 +44,36 @@ RULES: Final = (
                 "Pause training across the cut; let each half run on its own.",
                 "Route over the ground or a relay; bring the crossing links back one by one.",
             ),
+        ),
+    ),
+    Rule(
+        name="plane_split",
+        title="A plane has come apart",
+        subsystem="isl",
+        severity="warning",
+        cause="partition",
+        condition=Condition(
+            PLANE_MEASUREMENT,
+            Reading("isl_largest_pct", "max") - last("isl_largest_pct"),
+            above=Threshold(2.0, "points of the plane's satellites with links (A)"),
+            window_s=3600.0,
+        ),
+        for_s=60.0,
+        keep_firing_s=120.0,
+        dashboard=Dashboard("twin-network", "largest"),
+        summary="{plane}: {value} points of its satellites have lost the rest of the plane",
+        unit="%",
+        runbook=Runbook(
+            meaning="Fewer satellites of this plane are in one connected part than within the last "
+            "hour. network_split pages when the largest part of the fleet shrinks; a split in any "
+            "other part of it shows only here.",
+            impact="Training that spans the cut waits; what was cut off may have no way to the "
+            "ground.",
+            diagnosis=(
+                "A satellite in the middle of a chain: see links_down. At its end: only itself.",
+                "Planes with crossing links come apart only where those are gone as well.",
+            ),
+            action=("Route over the ground or a relay; close the gap with the next satellites.",),
         ),
     ),
     Rule(
