@@ -145,10 +145,14 @@ def _cleared(one: Marked, back: Recovery) -> Line:
 def _kept_quiet(one: Marked) -> list[Line]:
     fired = one.score.near_misses
     return [
-        Line(f"{rule_words(one, row.rule)} on {place(one, row.keys)}: {row.reason}.")
+        Line(f"{rule_words(one, row.rule)}{_on(one, row.keys)}: {row.reason}.")
         for row in one.trace.plan.forbidden
         if not any(row.covers(near) for near in fired)
     ]
+
+
+def _on(one: Marked, names: Sequence[str]) -> str:
+    return f" on {place(one, names)}" if names else ""
 
 
 def _for_nothing(one: Marked) -> list[Line]:

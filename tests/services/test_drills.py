@@ -67,7 +67,7 @@ def test_a_drill_is_scored_and_two_runs_give_the_same_bytes(tmp_path: Path) -> N
     assert "<svg" in page and "0:03:20, dawn_01: Pump failure (T1), for " in page
     assert "Coolant flow lost (a page) fired on dawn_01 at 0:03:" in page
     assert "What had to stay quiet, and did" in page
-    assert "on the whole fleet: the store is back within a minute." in page
+    assert "late (a page): the store is back within a minute." in page
     assert "http://" not in page.replace("http://www.w3.org", ""), "needs nothing from elsewhere"
 
 
