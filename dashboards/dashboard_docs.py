@@ -9,7 +9,7 @@ HEAD = """# Dashboards
 Generated from `dashboards/*.py` by `make generate`; edit those, not this page. Grafana gets them as
 `dashboards/grafana/*.json` (schema 37: 9.3 to 13), the console draws the same specifications.
 
-![The console with the dashboards of a fleet](images/dashboards.png)
+![A pump has stopped: the console's dashboard of heat](images/dashboards.png)
 
 {boards} dashboards, {panels} panels, {queries} different queries. Each query promises the columns
 of its answer and its most series, never more than {limit}; `tests/dashboards/test_queries.py` asks
@@ -33,6 +33,12 @@ database has not been tried; there a data source of the minutes' database would 
 
 Colours are of one palette that every kind of colour vision
 can tell apart, and never the only sign. None of this has been looked at in a real Grafana yet.
+
+The pictures are of the console, at ten times real time: 96 hosted payloads in eight planes and a
+train of 24 racks, in which a drill stops a pump, punctures a radiator, cuts strings of an array and
+spoils memory. Lasers of satellites twelve to a plane do not reach each other, which the rules say
+too. Where a panel is empty nothing of the kind happened: the delay from report to stored is told
+at real time only.
 """
 
 
@@ -52,6 +58,7 @@ def _board(board: DashboardSpec) -> str:
     lines = [
         f"## {board.title}\n",
         f"`{board.uid}`, chosen by {chosen}. {board.description}\n",
+        f"![{board.title} in the console](images/dashboards/{board.uid}.png)\n",
         "| panel | kind | what it asks for |",
         "|---|---|---|",
     ]

@@ -29,7 +29,7 @@ class Rollup:
         """Unit, limits and colours; `name` picks a series, None is the whole panel."""
         if self.channel is None:
             if self.field.endswith("_pct"):
-                return FieldStyle("percent", name, low=0, high=100)
+                return FieldStyle("percent", name, low=0, high=100, steps=(Step(None, BLUE),))
             alarm = (Step(1, self.alarm_colour),) if self.alarm_colour else ()
             return FieldStyle("short", name, decimals=0, steps=(Step(None, BLUE), *alarm), low=0)
         if channel(self.channel).kind == "state":

@@ -161,6 +161,7 @@ def bulk(
         yield "".join(
             f"{measurement},{head}{values[index % variants]} {time_ns}\n"
             for measurement, values in cells.items()
+            if values[0]
             for index, head in enumerate(heads)
         )
 

@@ -196,7 +196,9 @@ def main() -> int:
     parser.add_argument("--satellites", type=int, default=10_281)
     parser.add_argument("--hours", type=float, default=24.0)
     parser.add_argument("--fresh", type=float, default=FRESH_MIN, help="minutes of 10 s reports")
-    parser.add_argument("--only", default="", help="fill for, and ask, keys that have this")
+    parser.add_argument(
+        "--only", default="", help="fill for, and ask, keys that match this expression"
+    )
     parser.add_argument("--out", type=Path, help="write docs/dashboard-queries.md there")
     parser.add_argument("--data", type=Path, help="keep the store there; asked again if filled")
     given = parser.parse_args()

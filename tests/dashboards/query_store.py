@@ -1,6 +1,7 @@
 """The store that the query report asks: what it is filled with, and filling it."""
 
 import json
+import re
 import sys
 import time
 import urllib.error
@@ -68,7 +69,7 @@ class Fleet:
             if rule.scope == "satellite":
                 one = ListedQuery("rules", "recorded", rule.name, recorded_query(rule))
                 found[one.key] = (one, RECORDED_WINDOW_S)
-        return [pair for pair in found.values() if self.only in pair[0].key]
+        return [pair for pair in found.values() if re.search(self.only, pair[0].key)]
 
 
 def satellites_of(count: int, per_plane: int = 72) -> list[tuple[str, str]]:

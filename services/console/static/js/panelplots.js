@@ -31,7 +31,7 @@ export function plot(host, spec, { series, answers }) {
   const chart = new uPlot({
     width: Math.max(60, area.clientWidth), height: Math.max(60, area.clientHeight), legend: { show: false }, cursor: { drag: { x: false, y: false } },
     scales: { x: { time: true, range: [start / 1e9, stop / 1e9] }, y: { range } },
-    axes: [{ ...axis, size: 24, space: 60, values: (_, ticks) => ticks.map((tick) => clock.format(tick * 1000)) }, { ...axis, size: wide, space: 26, values: (_, ticks) => ticks.map((tick) => shown({ ...spec.style, decimals: undefined, states: undefined }, tick)) }],
+    axes: [{ ...axis, size: 24, space: 60, values: (_, ticks) => ticks.map((tick) => clock.format(tick * 1000)) }, { ...axis, size: wide, space: 26, values: (_, ticks) => ticks.map((tick) => shown({ ...spec.style, decimals: decimalsOf(ticks), states: undefined }, tick)) }],
     series: [{}, ...lines.map((line, k) => ({ label: line.name, stroke: ink(line, k), width: 1.6, fill: spec.stacked && !k ? `${ink(line, k)}55` : undefined, points: { show: times.length < 3 } }))],
     bands: between,
     hooks: { draw: [(self) => drawLimits(self, limits)] },
@@ -39,6 +39,12 @@ export function plot(host, spec, { series, answers }) {
   const resizer = new ResizeObserver(() => chart.setSize({ width: Math.max(60, area.clientWidth), height: Math.max(60, area.clientHeight) }));
   resizer.observe(area);
   return () => { resizer.disconnect(); chart.destroy(); };
+}
+
+/** As many decimals as tell two ticks apart. */
+function decimalsOf(ticks) {
+  const step = ticks.length > 1 ? Math.abs(ticks[1] - ticks[0]) : 1;
+  return step < 1 ? Math.min(6, Math.ceil(-Math.log10(step) - 1e-9)) : undefined;
 }
 
 function drawLimits({ ctx, bbox, valToPos }, limits) {
@@ -81,7 +87,8 @@ export function drawRows(host, series, { start_ns: start, stop_ns: stop }, { col
       if (value === null) return;
       context.fillStyle = colour(line, value).replace(/^var\(--(.*)\)$/, (_, name) => theme(name));
       const x = left + (room * (line.times[k] - from)) / span;
-      context.fillRect(x, y + 1, Math.max(1, (room * step) / span - gap + (gap ? 0 : 0.6)), Math.max(1, deep - 2));
+      const lasts = Math.min((line.times[k + 1] ?? line.times[k] + step) - line.times[k], 3 * step);
+      context.fillRect(x, y + 1, Math.max(1, (room * lasts) / span - gap + (gap ? 0 : 0.6)), Math.max(1, deep - 2));
     });
   });
   context.fillStyle = theme("muted");
