@@ -155,7 +155,7 @@ def _store_fault(address: str, error: Exception) -> Finding:
     if status is None:
         fix = "start it, or check TWIN_INFLUX_URL"
         return Finding("store", False, f"{address}: no answer", fix)
-    fix = "look at the store's own log: its disk may be full"
+    fix = "look at the store's own log: its disk may be full, or have been: then start it again"
     return Finding("store", False, f"{address}: {error}", fix)
 
 

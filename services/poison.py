@@ -192,8 +192,16 @@ class Guard:
 
     def _note_down(self, error: Exception, *, known: bool) -> None:
         if known and self.store_is_up:
-            LOG.warning("store: %s; trying again", error)
+            LOG.warning("store: %s; trying again%s", error, _advice(error))
             self.store_is_up = False
+
+
+def _advice(error: Exception) -> str:
+    """What its operator has to know of a store that has failed so."""
+    if "no space left" not in str(error):
+        return ""
+    # Its writer of the log keeps the first error (influxdb#9923, #24460).
+    return "; InfluxDB has to be started again if it says so when its disk has room"
 
 
 def _kind(error: StoreUnavailableError) -> str:

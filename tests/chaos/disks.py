@@ -44,7 +44,14 @@ def disk_full(size: Size) -> Outcome:
             letters = bench.metric("dlq_total")
             outcome.at_most("dead letters of an outage", letters, 0.0, "")
             unfill(disk)
-            outcome.within("drained after", bench.drained_s(120.0), RECOVERY_LIMIT_S)
+            drained_s = bench.drained_s(RECOVERY_LIMIT_S * 1.5)
+            outcome.within("drained after", drained_s, RECOVERY_LIMIT_S)
+            if drained_s is None and not bench.is_ready():
+                outcome.figures.append("the store keeps its error (influxdb#24460): started again")
+                bench.parts["store"].signal(signal.SIGTERM)
+                bench.parts["store"].wait(20.0)
+                bench.parts["store"].start()
+                outcome.within("drained then", bench.drained_s(120.0), RECOVERY_LIMIT_S)
             judged(bench, outcome)
             bench.end()
             return outcome

@@ -221,3 +221,15 @@ async def test_a_canary_after_a_failure_lies_in_the_span_of_the_rows_that_failed
     failing = False
     assert await writing is None
     assert b"ops,service=canary probe=1.0 10\n" in seen
+
+
+def test_a_store_whose_disk_was_full_has_to_be_started_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """InfluxDB keeps the error of its write-ahead log when there is room again (influxdb#24460)."""
+    for text, advised in (("write 1.wal: no space left on device", True), ("timed out", False)):
+        guard, _ = Guard(None), caplog.clear()  # type: ignore[arg-type]
+        guard._note_down(StoreUnavailableError(text, 500), known=True)
+        assert ("has to be started again" in caplog.text) == advised
+        assert text in caplog.text
+        assert not guard.store_is_up
