@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from services.watermark import ShardKey
+from services.stored_marks import ShardKey
 
 BatchKey = tuple[ShardKey, int]
 """Shard of a run, and the batch's number in it."""

@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 import orjson
 
 from services.batches import Batch
+from services.stored_marks import ShardKey, StoredMarks
 from services.topics import Topics, parse
-from services.watermark import REPEATED_S, ShardKey, StoredMarks
+from services.watermark import REPEATED_S
 
 HOLE_S = 3.0  # notes take half a second; our choice
 NOTE_LIMIT = 1_000  # numbers in one note; our choice: 8 kB

@@ -21,7 +21,7 @@ from services.pace import SYSTEM_CLOCK, Clock
 from services.poison import Guard
 from services.spool import Spool
 from services.store import Store
-from services.watermark import ShardKey, StoredMarks
+from services.stored_marks import ShardKey, StoredMarks
 from services.writers_queue import WritersQueue
 
 LOG = logging.getLogger(__name__)

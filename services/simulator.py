@@ -24,8 +24,9 @@ from services.plan import Counts, Plan, share_of
 from services.rollup_parts import PartError, RollupPart, read_part
 from services.scenario_copies import ScenarioCopies
 from services.simulator_state import state_of, status_of, take_up
+from services.stored_marks import read_mark
 from services.topics import Topics, parse
-from services.watermark import Outbox, read_mark
+from services.watermark import Outbox
 from twin.channel_limits import Overrides
 from twin.checkpoint import Checkpoint
 from twin.faults import FaultPlan, plan_faults

@@ -21,8 +21,9 @@ from services.nats_subjects import subject_of, topic_of
 from services.settings import load_settings
 from services.spool import Spool
 from services.store import StoreUnavailableError
+from services.stored_marks import StoredMarks
 from services.topics import Topics
-from services.watermark import Outbox, Owed, StoredMarks
+from services.watermark import Outbox, Owed
 from twin.errors import ConfigurationError
 from twin.frames import FRAME_VERSION, FrameHeader
 from twin.frames import batch as framed

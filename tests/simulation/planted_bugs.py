@@ -10,7 +10,8 @@ from memory_store import StoreClient
 
 from services.dead_letters import DeadLetters
 from services.store import StoreUnavailableError
-from services.watermark import Mark, Outbox, Owed, ShardKey, StoredMarks
+from services.stored_marks import Mark, ShardKey, StoredMarks
+from services.watermark import Outbox, Owed
 
 
 def acknowledged_before_it_is_written() -> AbstractContextManager[Any]:

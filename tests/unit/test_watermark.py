@@ -5,7 +5,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.watermark import Outbox, Owed, StoredMarks
+from services.stored_marks import StoredMarks
+from services.watermark import Outbox, Owed
 
 KEY = ("fleet", "run", "s0000")
 

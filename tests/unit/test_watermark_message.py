@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.watermark import ToldMark, read_mark
+from services.stored_marks import ToldMark, read_mark
 
 
 def test_a_mark_says_which_run_is_stored_up_to_where() -> None:
