@@ -24,7 +24,7 @@ from random import SystemRandom
 
 import pytest
 
-from services.influx_config import CACHE_MAX_BYTES, CACHE_SNAPSHOT_BYTES, COMPACTIONS_AT_ONCE
+from services.influx_config import influxd_conf
 
 LOOPBACK = "127.0.0.1"
 START_LIMIT_S = 30.0
@@ -213,30 +213,6 @@ def mosquitto_server(
             _end_group(process)
 
 
-def influxd_conf(home: Path) -> str:
-    """A private store: loopback, port by the kernel, caches as we ship them."""
-    return f"""reporting-disabled = true
-bind-address = "{LOOPBACK}:0"
-[meta]
-dir = "{home}/meta"
-[data]
-dir = "{home}/data"
-wal-dir = "{home}/wal"
-query-log-enabled = false
-cache-snapshot-memory-size = {CACHE_SNAPSHOT_BYTES}
-cache-max-memory-size = {CACHE_MAX_BYTES}
-max-concurrent-compactions = {COMPACTIONS_AT_ONCE}
-max-series-per-database = 0
-[monitor]
-store-enabled = false
-[http]
-bind-address = "{LOOPBACK}:0"
-log-enabled = false
-[logging]
-format = "logfmt"
-"""
-
-
 @contextmanager
 def influxd_server(
     *databases: str,
@@ -251,10 +227,8 @@ def influxd_server(
     program = binary("influxd", "influxdb")
     with tempfile.TemporaryDirectory(prefix="twin-influxd-") as own:
         home = directory or Path(own)
-        text = influxd_conf(home)
-        if port is not None:
-            text = text.replace(f'[http]\nbind-address = "{LOOPBACK}:0"',
-                                f'[http]\nbind-address = "{LOOPBACK}:{port}"')  # fmt: skip
+        # Readiness is told at this level; port 0 is the kernel's choice.
+        text = influxd_conf(home, port or 0).replace('level = "warn"', 'format = "logfmt"')
         if asks_login:
             text = text.replace("[http]\n", "[http]\nauth-enabled = true\n")
         conf = home / "influxdb.conf"

@@ -13,10 +13,11 @@ from random import Random
 from asked import Asked
 from parts import ROOT, Part, twin, until_open
 from proxy import Proxy
-from servers import binary, free_port, influxd_conf
+from servers import binary, free_port
 from stored_truth import Influx, Verdict, judge
 
 from services.arguments import parse_epoch
+from services.influx_config import influxd_conf
 
 SCENARIO = Path(__file__).with_name("thousand.yaml")
 EPOCH_UNIX_S = parse_epoch("2026-10-01T00:00:00Z")
@@ -106,12 +107,7 @@ class Bench(Asked):
     def _store_conf(self) -> str:
         path, data = self.home / "influxdb.conf", self.home / "influx"
         data.mkdir()
-        text = influxd_conf(data)
-        text = text.replace(
-            '[http]\nbind-address = "127.0.0.1:0"',
-            f'[http]\nbind-address = "127.0.0.1:{self.store_port}"',
-        )
-        path.write_text(text)
+        path.write_text(influxd_conf(data, self.store_port))
         return str(path)
 
     # -- running

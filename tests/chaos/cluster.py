@@ -12,10 +12,11 @@ import paho.mqtt.client as mqtt
 from bench import EPOCH_UNIX_S, MOSQUITTO, SCENARIO
 from broker import make_client
 from parts import Part, twin, until_open
-from servers import binary, free_port, influxd_conf
+from servers import binary, free_port
 from stored_truth import Influx, Verdict, judge
 
 from services.embedded_broker import nats_server
+from services.influx_config import influxd_conf
 from services.topics import Topics
 
 NODES = 3
@@ -32,11 +33,7 @@ class Cluster:
         self.store = Influx(self.ports["store"])
         data = home / "influx"
         data.mkdir()
-        conf = influxd_conf(data).replace(
-            '[http]\nbind-address = "127.0.0.1:0"',
-            f'[http]\nbind-address = "127.0.0.1:{self.ports["store"]}"',
-        )
-        (home / "influxdb.conf").write_text(conf)
+        (home / "influxdb.conf").write_text(influxd_conf(data, self.ports["store"]))
         influxd = binary("influxd", "influxdb")
         self._add("store", (influxd, "-config", str(home / "influxdb.conf")))
         told = self._nats() if engine == "nats" else self._mosquitto()
