@@ -280,7 +280,8 @@ async def _rate_of(
         now, now_s = await count(), time.monotonic()
         if now > last:
             last, last_s = now, now_s
-        if first == before:  # the clock starts at the last look that saw nothing, or the first rows
+        # The clock starts at the last look that saw nothing, or the first rows if more are to come.
+        if first == before and now - before < wanted:
             first, first_s = now, now_s
         if may_lose and first < last and now_s - last_s > STILL_S:
             break

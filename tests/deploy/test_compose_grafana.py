@@ -56,6 +56,9 @@ def test_the_command_of_provision_brings_a_grafana_to_rest(
     secret = tmp_path / "password"
     secret.write_text(ADMIN)
     secret.chmod(0o640)
+    token = tmp_path / "drill_token"
+    token.write_text("a token of this drill, long enough to be one\n")
+    token.chmod(0o640)
     words = [word.replace("/var/lib/twin", str(tmp_path)) for word in service["command"][1:]]
     with fake_grafana(V13) as grafana:
         grafana.domain = "localhost"
@@ -63,6 +66,7 @@ def test_the_command_of_provision_brings_a_grafana_to_rest(
             monkeypatch.setenv(key, re.sub(r"\$\{\w+:-(.*)\}", r"\1", value))
         monkeypatch.setenv("TWIN_GRAFANA_URL", grafana.url)
         monkeypatch.setenv("TWIN_GRAFANA_PASSWORD_FILE", str(secret))
+        monkeypatch.setenv("TWIN_DRILL_TOKEN_FILE", str(token))
         for _ in range(2):
             done = CliRunner().invoke(provision_app, words)
             assert done.exit_code == 0, done.output
