@@ -10,7 +10,7 @@ SOAK_S ?= 600
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: help install up test check bench soak simulate-nightly chaos drills drills-live campaign-proof grafana-smoke grafana-types queries format lint types imports fresh generate golden secrets sbom images debian clean
+.PHONY: help install up test check bench soak simulate-nightly chaos drills drills-live campaign-proof grafana-smoke grafana-types queries format generate golden secrets sbom images debian clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
