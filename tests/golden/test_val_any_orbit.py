@@ -82,7 +82,7 @@ def test_val_place_and_plane_of_any_orbit(
     time = skyfield_times(timescale, np.array([epoch + elapsed_s]))[0]
     flown = EarthSatellite.from_satrec(satrec, timescale)
     place = flown.at(time)
-    position, velocity = place.frame_xyz_and_velocity(TEME)
+    position = place.frame_xyz(TEME)
     # 15 m: the curve between knots at the perigee of a transfer orbit; below 1 m in low circles.
     assert np.linalg.norm(now.position_teme_m[0] - position.m) < 1.0 + 100.0 * eccentricity
     truth = wgs84.geographic_position_of(place)
@@ -97,11 +97,16 @@ def test_val_place_and_plane_of_any_orbit(
     assert ground_m < 50.0  # polar motion 15 m, rounding of the Julian date 20 m
     assert now.altitude_m[0] == pytest.approx(truth.elevation.m, abs=1.0 + 100.0 * eccentricity)
     sun = planets["earth"].at(time).observe(planets["sun"]).apparent().frame_xyz(TEME).au
-    momentum = np.cross(position.km, velocity.km_per_s)
+    # SGP4's velocity is not the derivative of its position (1 m/s apart at an eccentricity of 0.1),
+    # so the true plane is that of Skyfield's places a second before and after.
+    before, after = (
+        flown.at(one).frame_xyz(TEME).km
+        for one in skyfield_times(timescale, epoch + elapsed_s + np.array([-1.0, 1.0]))
+    )
+    momentum = np.cross(position.km, after - before)
     sine = momentum @ sun / np.linalg.norm(momentum) / np.linalg.norm(sun)
     off_deg = abs(math.degrees(now.beta_rad[0] - math.asin(sine)))
-    # The plane is of the curve between knots too: 0.0072 deg were seen at an eccentricity of 0.094.
-    assert off_deg < 0.0015 + 0.08 * eccentricity
+    assert off_deg < 0.0015 + 0.04 * eccentricity
     lit = now.sunlit_frac[0]
     if lit in (0.0, 1.0):
         # Skyfield's Sun is a point and its Earth a sphere: where ours is settled they must agree.
