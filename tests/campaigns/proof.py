@@ -22,23 +22,7 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
-DRILL = """
-name: trial
-title: A pump stops
-about: The shortest drill in which the flow can be missed by somebody and is seen.
-given:
-  epoch: 2026-10-01T00:00:00Z
-  seed: 7
-  step_s: 10
-  fleet:
-    - {id: sc, preset: starcloud-2, report_interval_s: 10}
-quiet_s: 60
-run_s: 100
-inject:
-  - {id: it, fault: T1, at_s: 60, satellites: [sc_1]}
-expect:
-  - {rule: coolant_flow_lost, of: it, within_s: 40}
-"""
+DRILL = (ROOT / "tests" / "data" / "trial_drill.yaml").read_text("utf-8")
 SEVERITIES, TARGETS, DRAWS = "0.1,0.2,0.3,0.5,1", "sc_1,sc_2", 4
 PER_SEED = 5 * 2 * DRAWS
 LOOK_S = 0.05

@@ -19,23 +19,7 @@ from services.campaign_run import Results, plot_delays, run_on_dask, run_serial,
 from services.drill_files import open_drill
 from twin.campaigns import UNCERTAIN, CampaignError, Case, cases_of
 
-DRILL = """
-name: trial
-title: A pump stops
-about: The shortest drill in which the flow can be missed by somebody and is seen.
-given:
-  epoch: 2026-10-01T00:00:00Z
-  seed: 7
-  step_s: 10
-  fleet:
-    - {id: sc, preset: starcloud-2, report_interval_s: 10}
-quiet_s: 60
-run_s: 100
-inject:
-  - {id: it, fault: T1, at_s: 60, satellites: [sc_1]}
-expect:
-  - {rule: coolant_flow_lost, of: it, within_s: 40}
-"""
+DRILL = (Path(__file__).parents[1] / "data" / "trial_drill.yaml").read_text("utf-8")
 POISON, EDITED = 0.77, 0.66
 REASONS = (
     "RuntimeError: poison",
