@@ -19,7 +19,8 @@ class Verdict(NamedTuple):
 
     value: FloatArray  # what is compared and shown; nan = nothing known
     fires: BoolArray  # breaches
-    present: BoolArray  # breaches, or has not come back beyond the clearing threshold
+    stays: BoolArray  # breaches, or has not come back beyond the clearing threshold
+    present: BoolArray  # in the answer of the rule's query: stays, or reported well or ill
     is_empty: bool  # no series is present
 
 
@@ -31,7 +32,7 @@ class Judge:
         self._value = _evaluation(condition.value, condition, history)
         self._fires, self._stays = condition.fires, condition.stays
         self._when = [(_evaluation(one.value, condition, history), one) for one in condition.when]
-        self._fires_apart = condition.clear is not None or not condition.breach_only
+        self._clears_apart = condition.clear is not None
 
     def __call__(self, time_s: float) -> Verdict:
         """What the condition says of every series at an instant.
@@ -47,10 +48,11 @@ class Judge:
                 break
             present = present & _outside(self._filled(evaluate(time_s)), comparison)
             is_empty = not np.count_nonzero(present)
-        fires = present
-        if self._fires_apart:
+        stays = present if only_breaches else present & _outside(value, self._stays)
+        fires = stays
+        if self._clears_apart:
             fires = present & _outside(value, self._fires)
-        return Verdict(value, fires, present, is_empty)
+        return Verdict(value, fires, stays, present, is_empty)
 
     def _filled(self, value: FloatArray | float) -> FloatArray:
         """One number for each series where an expression has no reading."""

@@ -208,18 +208,17 @@ class Evaluator:
         before = track.state.copy()
         rows = np.flatnonzero(found.present)
         if rows.size:
-            self._results(track, rows, found.fires[rows], time_s)
+            self._results(track, rows, found, time_s)
         else:
             self._no_data(track, time_s)
         self._forget(track, time_s)
         return self._changes(track, before, time_s)
 
-    def _results(self, track: _Track, rows: IntArray, fires: BoolArray, time_s: float) -> None:
-        state = track.state[rows]
-        # What reports without a breach and has no clearing threshold is well: it cannot linger.
-        if self._semantics.recovers and track.rule.condition.clear is not None:
+    def _results(self, track: _Track, rows: IntArray, found: Verdict, time_s: float) -> None:
+        state, fires = track.state[rows], found.fires[rows]
+        if self._semantics.recovers:
             loaded = _is_in(state, ALERTING, PENDING) & (track.reason[rows] == _NONE)
-            fires = fires | loaded
+            fires = fires | (loaded & found.stays[rows])
         self._alerting(track, rows[fires], time_s, _NONE)
         self._normal(track, rows[~fires], time_s, _NONE)
 

@@ -41,10 +41,10 @@ class Slow:
             if one is not None:
                 found[sat] = one
         if found:
-            for sat, breach in found.items():
+            for sat, (breach, beyond) in found.items():
                 state = self.cache.get(sat, {"state": "Normal", "reason": ""})
                 loaded = state["state"] in {"Alerting", "Pending"} and not state["reason"]
-                hit = breach or (self.semantics.recovers and loaded)
+                hit = breach or (self.semantics.recovers and loaded and beyond)
                 self._result(sat, "Alerting" if hit else "Normal", now_s, "")
         else:
             known = list(self.cache) if self.semantics.no_data_to_all else []
@@ -81,7 +81,8 @@ class Slow:
         if new != was:
             one.update(state=new, reason=reason, since_s=now_s)
 
-    def _query(self, index: int, now_s: float) -> bool | None:
+    def _query(self, index: int, now_s: float) -> tuple[bool, bool] | None:
+        """Does a series breach, is it beyond the clearing threshold; None: not in the answer."""
         condition = self.rule.condition
         begin_s = now_s - condition.window_s
         readings = {}
@@ -99,7 +100,7 @@ class Slow:
         told = _outside(value, condition.stays) if condition.breach_only else not math.isnan(value)
         if not (holds and told):
             return None
-        return _outside(value, condition.fires)
+        return _outside(value, condition.fires), _outside(value, condition.stays)
 
 
 def _reduced(reducer: str, values: list[float]) -> float:
@@ -177,7 +178,7 @@ def rules(draw: st.DrawFn) -> Rule:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(
     rules(),
     st.sampled_from([GRAFANA_12, GRAFANA_9]),
