@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 
 from services.orders import Orders
-from twin.alert_conditions import OPS_MEASUREMENT, WATCH_MEASUREMENT
+from twin.alert_conditions import OPS_MEASUREMENT
 from twin.alert_rule import INTERVAL_S, Rule
 from twin.alert_states import Evaluator, Series, Transition
 from twin.channels import BUS_MEASUREMENT
@@ -24,7 +24,7 @@ from twin.drills import Plan
 from twin.errors import ConfigurationError
 from twin.fleet_build import FleetBuild
 from twin.pipeline_model import SERVICES, is_cut, service_numbers
-from twin.report_ages import FIELDS, NS_PER_S, ReportAges
+from twin.report_ages import NS_PER_S, ReportAges, watch_columns
 from twin.sensors import snapshot
 from twin.state import BoolArray, Fleet, IntArray
 from twin.step import initial_state, step
@@ -168,9 +168,9 @@ class DrillRun:
         """Evaluate at every instant from this step to before the next."""
         for at_s in _instants(elapsed_s, self._drill.scenario.step_s):
             ages = self._ages.at(self._epoch_ns + round(at_s * NS_PER_S))
-            watch: Columns = dict(zip(FIELDS, ages.T, strict=True))
+            watch = watch_columns(ages, self._ages.silence(ages))
             ops = _ops_columns(service_numbers(self._drill.pipeline, at_s))
-            own = {WATCH_MEASUREMENT: watch, OPS_MEASUREMENT: ops}
+            own = watch | {OPS_MEASUREMENT: ops}
             self._evaluator.observe(at_s, own)
             self._transitions += self._evaluator.evaluate(at_s)
             for record in (self._readings, self._exact):

@@ -65,4 +65,6 @@ def series_keys(series: Series, measurement: str) -> list[str]:
         return [service for service, _ in series.services]
     if measurement == "plane_state":
         return list(series.plane_names)
-    return [series.fleet] if measurement == "fleet_state" else list(series.satellite_ids)
+    if measurement in {"fleet_state", "fleet_watch"}:
+        return [series.fleet]
+    return list(series.satellite_ids)

@@ -13,12 +13,11 @@ import numpy as np
 from services.batches import Batch
 from services.console.simclock import NS, DataClock
 from services.watch_rows import SERIES_LIMIT, Block, FleetRows
-from twin.alert_conditions import WATCH_MEASUREMENT
 from twin.alert_rule import INTERVAL_S, Rule
 from twin.alert_series import Breach
 from twin.alert_states import Evaluator, Series, Transition
 from twin.channels import BUS_MEASUREMENT, FLEET_MEASUREMENT, PLANE_MEASUREMENT
-from twin.report_ages import FIELDS, ReportAges
+from twin.report_ages import ReportAges, watch_columns
 from twin.state import BoolArray, FloatArray, IntArray
 
 EVERY_NS = round(INTERVAL_S * NS)
@@ -37,6 +36,7 @@ class Evaluation:
     time_ns: int
     transitions: list[Transition]
     ages: FloatArray  # (satellites, 2): age_s and late_s
+    silence: FloatArray  # (2,): silent and reachable satellites
     breaches: list[Breach]  # of rules of single satellites
 
 
@@ -131,11 +131,12 @@ class FleetWatch:
         """Judge an instant by everything that was measured up to it."""
         self._let_in(time_ns)
         ages = self.ages.at(time_ns)
-        columns = dict(zip(FIELDS, ages.T, strict=True))
-        self.evaluator.observe(time_ns / NS, {WATCH_MEASUREMENT: columns})
+        silence = self.ages.silence(ages)
+        self.evaluator.observe(time_ns / NS, watch_columns(ages, silence))
         self.next_ns = time_ns + EVERY_NS
         transitions = self.evaluator.evaluate(time_ns / NS)
-        return Evaluation(time_ns, transitions, ages, self.evaluator.breaches("satellite"))
+        breaches = self.evaluator.breaches("satellite")
+        return Evaluation(time_ns, transitions, ages, silence, breaches)
 
     def _now_ns(self, rate: float) -> int:
         """Simulated time: the newest report, and the wall clock since then at real time.

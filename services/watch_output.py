@@ -20,11 +20,15 @@ from services.mqtt import Connection
 from services.pace import SYSTEM_CLOCK, Clock, full_jitter_s
 from services.store import RejectedRowsError, Store, StoreUnavailableError
 from services.topics import Topics
-from twin.alert_conditions import BREACH_MEASUREMENT, WATCH_MEASUREMENT
+from twin.alert_conditions import (
+    BREACH_MEASUREMENT,
+    FLEET_WATCH_MEASUREMENT,
+    WATCH_MEASUREMENT,
+)
 from twin.alert_series import Breach
 from twin.alert_states import Transition
 from twin.frames import TAG_VALUE, FieldLayout, encode_rows, row_template
-from twin.report_ages import FIELDS
+from twin.report_ages import FIELDS, FLEET_FIELDS
 from twin.state import FloatArray
 
 LOG = logging.getLogger(__name__)
@@ -37,6 +41,7 @@ LINES_AT_ONCE = 5_000
 TARGETS_AT_ONCE = 100
 BREACHES_LIMIT = 2_000
 LAYOUT = FieldLayout(FIELDS, (), np.array([1, 1]))
+FLEET_LAYOUT = FieldLayout(FLEET_FIELDS, (), np.array([0, 0]))
 
 
 def alert_row(change: Transition, fleet: str) -> bytes:
@@ -103,6 +108,13 @@ def age_rows(heads: Sequence[bytes], ages: FloatArray, time_ns: int) -> bytes:
     heard = np.flatnonzero(np.isfinite(ages[:, 0]))
     none = np.zeros((heard.size, 0), dtype=np.int64)
     return encode_rows([heads[row] for row in heard.tolist()], LAYOUT, ages[heard], none, time_ns)
+
+
+def silence_row(fleet: str, silence: FloatArray, time_ns: int) -> bytes:
+    """Silent and reachable satellites (2,) as the row of `fleet_watch`."""
+    head = row_template(FLEET_WATCH_MEASUREMENT, {"fleet": fleet})
+    none = np.zeros((1, 0), dtype=np.int64)
+    return encode_rows([head], FLEET_LAYOUT, silence[np.newaxis], none, time_ns)
 
 
 def breach_rows(heads: Sequence[bytes], breaches: Iterable[Breach], time_ns: int) -> bytes:

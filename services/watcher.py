@@ -15,7 +15,7 @@ from services.fleet_watch import EVERY_NS, Evaluation, FleetWatch
 from services.lanes import Lanes, RefusedMessageError
 from services.mqtt import Message
 from services.topics import Address, parse
-from services.watch_output import Output, age_heads, age_rows, breach_rows
+from services.watch_output import Output, age_heads, age_rows, breach_rows, silence_row
 from services.watch_rows import SERIES_LIMIT
 from twin.alert_rule import Rule
 from twin.alerts import too_rare
@@ -201,6 +201,7 @@ class Watcher:
             new = satellites.names[known:], satellites.planes[known:]
             watched.heads += age_heads(watch.fleet, *new)
         now = age_rows(watched.heads, found.ages, found.time_ns)
+        now += silence_row(watch.fleet, found.silence, found.time_ns)
         now += breach_rows(watched.heads, found.breaches, found.time_ns)
         self.output.add_ages(watch.fleet, now)
 

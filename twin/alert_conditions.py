@@ -24,6 +24,10 @@ WATCH_MEASUREMENT: Final = "sat_watch"
 """Per satellite `age_s` (since its newest report) and `late_s` (overdue), written by the watch:
 a satellite that says nothing cannot be queried."""
 
+FLEET_WATCH_MEASUREMENT: Final = "fleet_watch"
+"""Per fleet `silent_count` of `reachable_count` satellites, written by the watch: those that said
+nothing for too long, and those that could send."""
+
 BREACH_MEASUREMENT: Final = "sat_breach"
 """Per rule and satellite in breach `v`, the value that is compared, written by the watch at every
 instant it judges: what a large fleet's rules ask instead of every satellite's telemetry."""
@@ -36,6 +40,7 @@ TAGS: Final[dict[str, tuple[str, ...]]] = {
     WATCH_MEASUREMENT: ("fleet", "plane", "sat"),
     PLANE_MEASUREMENT: ("fleet", "plane"),
     FLEET_MEASUREMENT: ("fleet",),
+    FLEET_WATCH_MEASUREMENT: ("fleet",),
     OPS_MEASUREMENT: ("service", "instance"),
 }
 """What tells the series of a measurement apart: the labels of an alert."""

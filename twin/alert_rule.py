@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from twin.alert_conditions import (
+    FLEET_WATCH_MEASUREMENT,
     OPS_MEASUREMENT,
     TAGS,
     WATCH_MEASUREMENT,
@@ -22,6 +23,7 @@ SCOPES: Final[Mapping[str, Scope]] = {
     WATCH_MEASUREMENT: "satellite",
     PLANE_MEASUREMENT: "plane",
     FLEET_MEASUREMENT: "fleet",
+    FLEET_WATCH_MEASUREMENT: "fleet",
     OPS_MEASUREMENT: "pipeline",
 }
 DASHBOARDS: Final = (

@@ -4,7 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from twin.alert_conditions import OPS_MEASUREMENT, TAGS, WATCH_MEASUREMENT
+from twin.alert_conditions import (
+    FLEET_WATCH_MEASUREMENT,
+    OPS_MEASUREMENT,
+    TAGS,
+    WATCH_MEASUREMENT,
+)
 from twin.alert_rule import Rule
 from twin.channels import BUS_MEASUREMENT, FLEET_MEASUREMENT, PLANE_MEASUREMENT
 from twin.state import FloatArray, IntArray
@@ -108,6 +113,7 @@ class Series:
             WATCH_MEASUREMENT: satellites,
             PLANE_MEASUREMENT: len(self._plane_names),
             FLEET_MEASUREMENT: 1,
+            FLEET_WATCH_MEASUREMENT: 1,
             OPS_MEASUREMENT: len(self.services),
         }
 
@@ -117,6 +123,6 @@ class Series:
             return dict(zip(TAGS[measurement], self.services[row], strict=True))
         if measurement == PLANE_MEASUREMENT:
             return {"fleet": self.fleet, "plane": self._plane_names[row]}
-        if measurement == FLEET_MEASUREMENT:
+        if measurement in {FLEET_MEASUREMENT, FLEET_WATCH_MEASUREMENT}:
             return {"fleet": self.fleet}
         return {"fleet": self.fleet, "plane": self.planes[row], "sat": self.satellite_ids[row]}

@@ -2,7 +2,8 @@
 
 A store knows rows, not the absence of rows, so whoever watches a fleet keeps these two numbers
 and writes them down as measurement `sat_watch`. A satellite out of contact is late, not dead: it
-records, and plays the gap back at the next pass, so that time does not count as overdue.
+records, and plays the gap back at the next pass, so that time does not count as overdue. How many
+are silent of those that could send is `fleet_watch`, for the rules of the fleet.
 """
 
 from collections.abc import Sequence
@@ -10,11 +11,16 @@ from typing import Final
 
 import numpy as np
 
+from twin.alert_conditions import FLEET_WATCH_MEASUREMENT, WATCH_MEASUREMENT
 from twin.state import BoolArray, FloatArray, IntArray
 
 NS_PER_S: Final = 10**9  # exact
 FIELDS: Final = ("age_s", "late_s")
 """Fields of the measurement `sat_watch`."""
+FLEET_FIELDS: Final = ("silent_count", "reachable_count")
+"""Fields of the measurement `fleet_watch`."""
+SILENT_S: Final = 120.0
+"""Overdue by more is silent [s]: telemetry age to warn at, fleet survey 5.3 (assumption)."""
 _NEVER: Final = 0
 
 
@@ -88,3 +94,20 @@ class ReportAges:
         table = np.column_stack([age_ns, late_ns]) / NS_PER_S
         table[self._stamp_ns == _NEVER] = np.nan
         return table
+
+    def silence(self, ages: FloatArray) -> FloatArray:
+        """Satellites overdue by more than SILENT_S, and those heard once and in contact now, (2,).
+
+        In the order of FLEET_FIELDS; ages: what `at` has just said, (n, 2).
+        """
+        reachable = np.isfinite(ages[:, 0]) & self._in_contact
+        silent = reachable & (ages[:, 1] > SILENT_S)
+        return np.array([np.count_nonzero(silent), np.count_nonzero(reachable)], dtype=np.float64)
+
+
+def watch_columns(ages: FloatArray, silence: FloatArray) -> dict[str, dict[str, FloatArray]]:
+    """What `at` and `silence` said as the alert evaluator takes it, by measurement and field."""
+    return {
+        WATCH_MEASUREMENT: dict(zip(FIELDS, ages.T, strict=True)),
+        FLEET_WATCH_MEASUREMENT: dict(zip(FLEET_FIELDS, silence[:, np.newaxis], strict=True)),
+    }

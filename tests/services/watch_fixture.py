@@ -15,13 +15,12 @@ from services.settings import Settings
 from services.simulator import Simulator
 from services.topics import Topics
 from services.watermark import Outbox, Owed
-from twin.alert_conditions import WATCH_MEASUREMENT
 from twin.alert_rule import INTERVAL_S
 from twin.alert_states import Evaluator, Series, Transition
 from twin.alerts import RULES
 from twin.channels import BUS_MEASUREMENT, FLEET_MEASUREMENT, PLANE_MEASUREMENT
 from twin.frames import open_batch
-from twin.report_ages import FIELDS, NS_PER_S, ReportAges
+from twin.report_ages import NS_PER_S, ReportAges, watch_columns
 from twin.state import Fleet
 
 RULES_OF_FLEETS = [rule for rule in RULES if rule.scope != "pipeline"]
@@ -119,8 +118,7 @@ def reference(fleet: Fleet, sent: tuple[Sent, ...], until_s: float) -> list[Tran
                 ages.hear(at, table["time"], int(table["time"][0]))
         rows = [row for row in rows if row[1]["time"][0] > time_s * NS_PER_S]
         table = ages.at(round(time_s * NS_PER_S))
-        columns = dict(zip(FIELDS, table.T, strict=True))
-        evaluator.observe(time_s, {WATCH_MEASUREMENT: columns})
+        evaluator.observe(time_s, watch_columns(table, ages.silence(table)))
         changes += evaluator.evaluate(time_s)
         time_s += INTERVAL_S
     return changes

@@ -15,6 +15,7 @@ from twin.alert_conditions import (
 from twin.alert_rule import Dashboard, Rule, Runbook
 from twin.alert_rules.places import STATES, strip
 from twin.channels import BUS_MEASUREMENT
+from twin.report_ages import SILENT_S
 
 RULES: Final = (
     Rule(
@@ -26,7 +27,7 @@ RULES: Final = (
         condition=Condition(
             WATCH_MEASUREMENT,
             last("late_s"),
-            above=Threshold(120.0, "telemetry age to warn at, section 5.3 of the fleet survey (A)"),
+            above=Threshold(SILENT_S, "telemetry age to warn at, fleet survey 5.3 (A)"),
             window_s=60.0,
         ),
         for_s=0.0,

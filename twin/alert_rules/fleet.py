@@ -3,6 +3,7 @@
 from typing import Final
 
 from twin.alert_conditions import (
+    FLEET_WATCH_MEASUREMENT,
     Comparison,
     Condition,
     Expression,
@@ -53,6 +54,46 @@ RULES: Final = (
                 "Restore the way from the end: store, ingester, broker, gateway.",
                 "Then `twin gaps repair`; read what happened meanwhile before trusting a green "
                 "wall.",
+            ),
+        ),
+    ),
+    Rule(
+        name="fleet_silent_share",
+        title="Many satellites silent",
+        subsystem="tm",
+        severity="critical",
+        cause="telemetry",
+        condition=Condition(
+            FLEET_WATCH_MEASUREMENT,
+            Number(100.0) * (last("silent_count") / last("reachable_count")),
+            above=Threshold(5.0, "% of those in contact; canaries that may fail, survey 5.3 (A)"),
+            clear=Threshold(3.0, "hysteresis (A)"),
+            when=(Comparison(last("silent_count"), above=FEW),),
+            window_s=60.0,
+        ),
+        for_s=60.0,
+        keep_firing_s=120.0,
+        dashboard=Dashboard("twin-pipeline", "silent"),
+        summary="{fleet}: {value} % of the satellites in contact are silent",
+        unit="%",
+        runbook=Runbook(
+            meaning="More than one satellite in twenty of those that could send has been overdue "
+            "for more than two minutes. Satellites out of contact count neither way: they are "
+            "late, not dead. Single ones are tickets; this is one cause that strikes many.",
+            impact="Every rule is blind to the silent ones, and the fleet's numbers are of those "
+            "that still talk.",
+            diagnosis=(
+                "One plane, one shard, one gateway? Group the satellite alerts by plane: then it "
+                "is that link.",
+                "All of one image or one batch? Then the rollout or a command did it.",
+                "Do services report trouble (broker_drops, reports_skipped, ingest_behind)? Then "
+                "the cause is on the ground.",
+                "All of them: fleet_silent says whether any row comes at all.",
+            ),
+            action=(
+                "Freeze rollouts and mass commands until the cause is known.",
+                "On the ground: restore the way, then `twin gaps repair`.",
+                "Up there: ask one for housekeeping on the backup link before the others.",
             ),
         ),
     ),
