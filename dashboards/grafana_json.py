@@ -208,6 +208,8 @@ def _defaults(panel: PanelSpec) -> Json:
     for key, value in (("decimals", style.decimals), ("min", style.low), ("max", style.high)):
         if value is not None:
             values[key] = value
+    if panel.no_value:
+        values["noValue"] = panel.no_value
     return values
 
 

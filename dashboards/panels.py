@@ -139,6 +139,8 @@ class PanelSpec:
     min_interval: str = "10s"
     time_from: str = ""
     """The newest stretch only, whatever the dashboard shows: for what is so now."""
+    no_value: str = ""
+    """What an empty panel says, where emptiness has a reason that is not plain."""
 
 
 @dataclass(frozen=True)

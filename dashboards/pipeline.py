@@ -7,9 +7,12 @@ from dashboards.panels import DashboardSpec, FieldStyle, Organise, PanelSpec, St
 from dashboards.parts import ANNOTATIONS, NOW_MIN, NOWHERE, Row, heading, placed, trend
 from dashboards.shapes import Cell, Change, Newest, Reduce
 from dashboards.style import AMBER, BLUE, MAGENTA
+from twin.alert_conditions import FLEET_WATCH_MEASUREMENT
 
 UID = "twin-pipeline"
 OPS = "ops"
+NO_WATCH = "no watch: twin watch or twin up writes these numbers"
+OFF_REAL_TIME = "no report within an hour of the clock: the fleet is off real time, or none came"
 ALARM = (Step(None, BLUE), Step(1, MAGENTA))
 DEAD_LETTERS = {
     "Frame": "dlq_total_frame",
@@ -45,6 +48,7 @@ def _over(
     cells: Sequence[Cell],
     unit: str,
     by: str = "",
+    no_value: str = "",
 ) -> PanelSpec:
     return PanelSpec(
         key=key,
@@ -54,6 +58,7 @@ def _over(
         grid=NOWHERE,
         queries=(of_cells(OPS, cells, scope="services", by=by),),
         style=FieldStyle(unit, low=0),
+        no_value=no_value,
     )
 
 
@@ -93,6 +98,23 @@ def _services_table() -> PanelSpec:
     )
 
 
+def _silent() -> PanelSpec:
+    """What the rule on silence of many looks at."""
+    cells = (Cell("Silent", "silent_count", "max"), Cell("In contact", "reachable_count", "min"))
+    return PanelSpec(
+        key="silent",
+        kind="timeseries",
+        title="Silent satellites",
+        description="**Silent**: overdue by more than two minutes although they could send.\n\n"
+        "**In contact**: those that could; the others record, and are late, not dead.\n\nWritten "
+        "by the watch.",
+        grid=NOWHERE,
+        queries=(of_cells(FLEET_WATCH_MEASUREMENT, cells),),
+        style=FieldStyle("short", low=0, decimals=0),
+        no_value=NO_WATCH,
+    )
+
+
 def _headlines() -> list[PanelSpec]:
     lag = (Step(None, BLUE), Step(10, AMBER), Step(60, MAGENTA))
     return [
@@ -122,7 +144,14 @@ def pipeline() -> DashboardSpec:
     gaps = {"Numbers skipped": "seq_gap_total", "Sent again": "messages_total_duplicate"}
     rows = (
         Row(4, _headlines()),
-        Row(8, (_services_table(), trend("reporting", "Satellites reporting", ("sats_count",)))),
+        Row(
+            8,
+            (
+                _services_table(),
+                trend("reporting", "Satellites reporting", ("sats_count",)),
+                _silent(),
+            ),
+        ),
         heading("Flow"),
         Row(
             8,
@@ -130,8 +159,10 @@ def pipeline() -> DashboardSpec:
                 _over("flow", "Stored a second", "Satellite rows and values made durable.",
                       _cells(flow, change="per_s"), "suffix:/s"),
                 _over("latency", "From report to stored", "Mean since the ingester's start, from "
-                      "a report's own time to its row being stored.",
-                      _mean_of("Mean", "e2e_latency_seconds"), "s"),
+                      "a report's own time to its row being stored. Only of reports whose time "
+                      "is within an hour of the clock on the wall: the others are of a fleet with "
+                      "another epoch or a faster clock, or played back, and tell no delay.",
+                      _mean_of("Mean", "e2e_latency_seconds"), "s", no_value=OFF_REAL_TIME),
                 _over("write", "One write to the store", "Mean since the service's start of one "
                       "request that the store took.",
                       _mean_of("Mean", "store_write_seconds"), "s", "service"),

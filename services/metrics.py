@@ -123,7 +123,10 @@ class Metrics(Collector):
         return generate_latest(self.registry)
 
     def fields(self) -> dict[str, float]:
-        """Every number by a flat name, for the measurement `ops`; buckets are left out."""
+        """Every number by a flat name, for the measurement `ops`; buckets are left out.
+
+        So is a histogram that has seen nothing: a store would take its mean 0 / 0 for 0.
+        """
         found: dict[str, float] = {}
         if self._read_messages is not None:
             for outcome, count in self._read_messages().items():
@@ -132,9 +135,14 @@ class Metrics(Collector):
             for label, number in one.rows():
                 found[f"{one.name}_{label}".removesuffix("_").replace(" ", "_")] = number
         for observed in (self.store_write_s, self.e2e_latency_s, self.loop_lag_s):
-            for sample in (row for family in observed.collect() for row in family.samples):
-                if not sample.name.endswith(("_bucket", "_created")):
-                    found[sample.name.removeprefix(PREFIX)] = float(sample.value)
+            numbers = {
+                sample.name.removeprefix(PREFIX): float(sample.value)
+                for family in observed.collect()
+                for sample in family.samples
+                if not sample.name.endswith(("_bucket", "_created"))
+            }
+            if all(number > 0.0 for name, number in numbers.items() if name.endswith("_count")):
+                found |= numbers
         return found
 
     async def watch_loop(self) -> None:

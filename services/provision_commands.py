@@ -34,7 +34,11 @@ into a Grafana (9.3 to 13).
 What is ours has a uid or name that begins with `twin-`. What anybody else made is never changed,
 also with --prune; what provisioning files own is left to them. A run that was killed is ended by
 the next one. Where notifications go: TWIN_ALERT_PAGE_URL, ..._TICKET_URL, ..._LOG_URL,
-..._DRILL_URL, ..._PAGE_EMAILS (docs/settings.md); without any, routing is left alone.""",
+..._DRILL_URL, ..._PAGE_EMAILS (docs/settings.md); without any, routing is left alone.
+
+What rules of single satellites ask: TWIN_ALERT_SOURCE=telemetry (up to a thousand satellites) or
+watch (any number, where `twin watch` runs). With TWIN_SCENARIO it says whether the fleet is too
+large for the first, and which satellites report too rarely for the windows of the rules.""",
 )
 
 OnlyOption = Annotated[
@@ -70,11 +74,16 @@ def _opened(
 ) -> Iterator[tuple[list["Kind"], GrafanaSettings]]:
     """A session with Grafana and the kinds of resources that are asked for."""
     from services.grafana import Grafana
+    from services.provision_fleet import fleet_warnings
     from services.provision_wanted import kinds, wanted
 
     log_to_stderr(logging.WARNING)
     parts, given = _parts(only), load_grafana_settings()
-    every = wanted(settings or load_settings(), given, token_file)
+    settings = settings or load_settings()
+    every = wanted(settings, given, token_file)
+    if "rules" in parts:
+        for warning in fleet_warnings(settings, given):
+            typer.echo(f"warning: {warning}", err=True)
     with Grafana(given) as grafana:
         grafana.ready()
         _say_what_is_left_out(every, parts)

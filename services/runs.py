@@ -114,11 +114,17 @@ def report_counts(opened: OpenedScenario, duration_s: float) -> dict[str, int]:
 def say_warnings(opened: OpenedScenario) -> None:
     """What `say_left_out` says, and groups that report too rarely for the alert rules."""
     say_left_out(opened.build)
-    for index, group in enumerate(opened.scenario.groups):
-        why = too_rare(group.keys.report_interval_s)
-        if why:
-            at = ("fleet", index, "report_interval_s")
-            typer.echo(f"warning: {opened.scenario.problem(at, why)}", err=True)
+    for problem in rare_groups(opened):
+        typer.echo(f"warning: {problem}", err=True)
+
+
+def rare_groups(opened: OpenedScenario) -> list[Problem]:
+    """Groups of the fleet that report too rarely for the windows of the alert rules."""
+    return [
+        opened.scenario.problem(("fleet", index, "report_interval_s"), why)
+        for index, group in enumerate(opened.scenario.groups)
+        if (why := too_rare(group.keys.report_interval_s))
+    ]
 
 
 def say_left_out(build: FleetBuild) -> None:

@@ -78,6 +78,7 @@ def _panel(uid: str, panel: PanelSpec) -> dict[str, Any]:
         "sort_by": panel.sort_by,
         "sort_descending": panel.sort_descending,
         "minutes": minutes_of(panel.time_from) if panel.time_from else 0,
+        "no_value": panel.no_value,
     }
 
 

@@ -13,6 +13,7 @@ from twin.alerts import RULES
 from twin.channels import ACCEL_CHANNELS, BUS_CHANNELS, Channel
 from twin.ledger import FIELDS as LEDGER_FIELDS
 from twin.minutes import SAT_LAYOUT
+from twin.report_ages import FLEET_FIELDS
 from twin.rollup_bins import DISTRIBUTIONS
 from twin.rollups import TENANT_FIELDS
 
@@ -66,6 +67,8 @@ def rollup_rows(planes: list[str], number: int, time_ns: int, sats_count: int) -
     rollup = dict.fromkeys(ROLLUPS, f"{40 + number % 5}.0")
     rows = [_row("fleet_state", fleet, rollup, time_ns)]
     rows += [_row("plane_state", fleet | {"plane": plane}, rollup, time_ns) for plane in planes]
+    silence = dict(zip(FLEET_FIELDS, (f"{number % 3}.0", f"{sats_count}.0"), strict=True))
+    rows.append(_row("fleet_watch", fleet, silence, time_ns))
     for one in DISTRIBUTIONS:
         for index, edge in enumerate(one.edges):
             tags = fleet | {"channel": one.channel, "le": f"{edge:g}"}

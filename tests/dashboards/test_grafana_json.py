@@ -218,3 +218,13 @@ def test_percentages_run_from_0_to_100() -> None:
     shown = style("eps_soc_pct")
     assert (shown.unit, shown.low, shown.high) == ("percent", 0.0, 100.0)
     assert len(BUS_CHANNELS) > 50
+
+
+def test_an_empty_panel_says_why_where_that_is_not_plain() -> None:
+    said = {
+        panel["title"]: panel["fieldConfig"]["defaults"]["noValue"]
+        for panel in panels(FILES["pipeline.json"])
+        if "noValue" in panel["fieldConfig"]["defaults"]
+    }
+    assert said.keys() == {"From report to stored", "Silent satellites"}
+    assert "off real time" in said["From report to stored"]

@@ -40,6 +40,8 @@ def test_provision_is_told_who_grafana_is_and_where_notifications_go() -> None:
     port = services["notify"]["command"][-1].rsplit(":", 1)[1]
     for key in ("page", "ticket", "log", "drill"):
         assert given[f"TWIN_ALERT_{key.upper()}_URL"].endswith(f":-http://notify:{port}/{key}}}")
+    assert given["TWIN_ALERT_SOURCE"] == "${TWIN_ALERT_SOURCE:-watch}"
+    assert services["watch"]["command"] == ["watch"]  # whom those rules ask
     shared = set(services["provision"]["networks"]) & set(services["grafana"]["networks"])
     assert shared == {"alerts"}
     assert set(services["notify"]["networks"]) == {"alerts"}

@@ -54,6 +54,47 @@ def test_plan_apply_plan_diff_and_prune(grafana: FakeGrafana) -> None:
     assert "twin-old" not in grafana.state.contacts
 
 
+@pytest.mark.parametrize(
+    ("source", "only", "said"),
+    [
+        ("telemetry", "rules", ["rules of 1,001 satellites", "is too rare for alert rules"]),
+        ("watch", "rules", ["is too rare for alert rules"]),
+        ("telemetry", "dashboards", []),
+    ],
+)
+@pytest.mark.usefixtures("grafana")
+def test_a_fleet_that_does_not_suit_the_rules_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    source: str,
+    only: str,
+    said: list[str],
+) -> None:
+    path = tmp_path / "large.yaml"
+    path.write_text(
+        "name: large\nepoch: 2026-10-01T00:00:00Z\nfleet:\n"
+        "  - id: a\n    preset: starcloud-2\n    report_interval_s: 120\n"
+        "    orbit: {ring: {count: 1001, altitude_km: 550, inclination_deg: 53}}\n"
+    )
+    monkeypatch.setenv("TWIN_SCENARIO", str(path))
+    monkeypatch.setenv("TWIN_ALERT_SOURCE", source)
+    lines = twin("plan", "--only", only).stderr.splitlines()
+    assert len(lines) == len(said)
+    for line, words in zip(lines, said, strict=True):
+        assert line.startswith("warning: ")
+        assert words in line
+
+
+@pytest.mark.usefixtures("grafana")
+def test_a_scenario_that_is_elsewhere_does_not_stop_provisioning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TWIN_SCENARIO", "/nowhere/fleet.yaml")
+    done = twin("apply", "--only", "rules")
+    assert done.exit_code == 0
+    assert done.stderr.startswith("warning: the fleet of TWIN_SCENARIO was not looked at: /nowhere")
+
+
 def test_only_a_part_is_touched(grafana: FakeGrafana) -> None:
     assert twin("apply", "--only", "dashboards").exit_code == 0
     assert grafana.state.boards

@@ -34,3 +34,13 @@ def written(folder: Path) -> dict[str, set[str]]:
 def test_one_service_writes_every_field_that_the_rule_reads(rule: Rule, tmp_path: Path) -> None:
     fields = {reading.field for reading in rule.condition.readings()}
     assert any(fields <= own for own in written(tmp_path).values()), fields
+
+
+def test_a_histogram_that_has_seen_nothing_says_nothing() -> None:
+    """A store takes the mean 0 / 0 of its sum and count for 0: a delay that nobody measured."""
+    metrics = Metrics("ingest")
+    names = {"e2e_latency_seconds_sum", "e2e_latency_seconds_count"}
+    assert not names & metrics.fields().keys()
+    metrics.e2e_latency_s.observe(0.25)
+    found = metrics.fields()
+    assert [found[name] for name in sorted(names)] == [1.0, 0.25]

@@ -51,6 +51,7 @@ class Watched:
         self.wall, self.output = Wall(), Output()
         self.said: list[Transition] = []
         self.ages: dict[int, dict[str, tuple[float, float]]] = {}
+        self.silence: dict[int, list[float]] = {}  # silent and reachable, by time
         self.breaches: dict[tuple[str, str], list[tuple[float, float]]] = {}
         self.shown: list[dict[str, object]] = []
         self.watcher = Watcher(RULES_OF_FLEETS, self.output, self.wall)
@@ -66,6 +67,10 @@ class Watched:
             for rule, sat, time_ns, value in zip(*columns, strict=True):
                 at_s = time_ns / NS_PER_S - EPOCH_S
                 self.breaches.setdefault((rule, sat), []).append((at_s, value))
+        for part in read_rows(rows)["fleet_watch"]:
+            table = part.arrays()
+            cells = (table[name].tolist() for name in ("time", "silent_count", "reachable_count"))
+            self.silence |= {time_ns: counts for time_ns, *counts in zip(*cells, strict=True)}
         for part in read_rows(rows)["sat_watch"]:
             table = part.arrays()
             for sat, time_ns, *cells in zip(
@@ -169,6 +174,7 @@ async def test_one_who_goes_silent_is_found_and_one_out_of_contact_is_not() -> N
         age_s, late_s = watched.ages[max(watched.ages)]["mvp"]
         assert age_s == max(watched.ages) / NS_PER_S - EPOCH_S - heard_s
         assert late_s == (0.0 if is_told else age_s - 20.0)
+        assert watched.silence[max(watched.silence)] == ([0, 2] if is_told else [1, 3])
 
 
 async def test_a_simulator_that_dies_leaves_its_satellites_silent_one_that_leaves_does_not() -> (

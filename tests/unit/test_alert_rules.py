@@ -8,9 +8,10 @@ from dashboards.build import dashboards
 from twin.alert_conditions import OPS_MEASUREMENT, Comparison
 from twin.alerts import RULES, Condition, Reading, Rule, Threshold, last, limit_of, rule_by_name
 from twin.channels import BUS_CHANNELS, BUS_MEASUREMENT, FLEET_MEASUREMENT, PLANE_MEASUREMENT
+from twin.report_ages import FIELDS, FLEET_FIELDS
 from twin.rollups import REPORTED
 
-WATCH_FIELDS = {"age_s", "late_s"}
+WATCH_FIELDS = set(FIELDS)
 
 
 def comparisons(rule: Rule) -> list[Comparison]:
@@ -34,6 +35,7 @@ def test_rule_reads_fields_that_exist(rule: Rule) -> None:
         FLEET_MEASUREMENT: set(REPORTED),
         PLANE_MEASUREMENT: set(REPORTED),
         "sat_watch": WATCH_FIELDS,
+        "fleet_watch": set(FLEET_FIELDS),
     }
     fields = {reading.field for reading in rule.condition.readings()}
     if rule.condition.measurement != OPS_MEASUREMENT:  # those: tests/services/test_rule_metrics.py

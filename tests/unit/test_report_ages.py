@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twin.report_ages import NS_PER_S, ReportAges
+from twin.report_ages import NS_PER_S, ReportAges, watch_columns
 
 T = 1_800_000_000 * NS_PER_S
 
@@ -54,6 +54,25 @@ def test_out_of_contact_is_late_and_not_dead() -> None:
     assert ages.at(s(3050))[0, 1] == 30.0
     ages.hear([0, 0, 0], stamps(20, 30, 40), s(3051))  # what it recorded comes oldest first
     assert ages.at(s(3055)).tolist() == [[3015.0, 0.0]]
+
+
+def test_silent_are_those_overdue_of_those_that_were_heard_and_are_in_contact() -> None:
+    ages = ReportAges(5)
+    for at in (0, 10):
+        ages.hear([0, 1, 2, 3], stamps(at, at, at, at), s(at))
+    ages.hear([0], stamps(100), s(100))
+    ages.contact([3], False, s(20))
+    assert ages.silence(ages.at(s(140))).tolist() == [0.0, 3.0]  # overdue by 120 s exactly
+    assert ages.silence(ages.at(s(141))).tolist() == [2.0, 3.0]
+    ages.contact([2], False, s(145))  # it may be well behind the horizon
+    assert ages.silence(ages.at(s(150))).tolist() == [1.0, 2.0]
+    ages.retire([1])
+    table = ages.at(s(150))
+    told = watch_columns(table, ages.silence(table))["fleet_watch"]
+    assert {name: cells.tolist() for name, cells in told.items()} == {
+        "silent_count": [0.0],
+        "reachable_count": [1.0],
+    }
 
 
 def test_a_lost_frame_does_not_make_the_interval_longer() -> None:

@@ -7,8 +7,8 @@ import { colourOf, hasNumber, shown, styleOf } from "./panelvalues.js";
 /** Draw a panel into a host; returns what ends it, if anything must be ended. */
 export function drawPanel(host, spec, answers, context) {
   const series = answers.flatMap((one) => one.series.map((found) => named(spec, found))).flat();
-  if (!series.length) {
-    host.replaceChildren(element("p", { class: "board-empty" }, "no data in this time"));
+  if (!series.length || (spec.no_value && !series.some((line) => line.values.some(hasNumber)))) {
+    host.replaceChildren(element("p", { class: "board-empty" }, spec.no_value || "no data in this time"));
     return undefined;
   }
   const draw = { stat, gauge, bargauge, table, timeseries: plot, "state-timeline": stateRows, "status-history": stateRows, heatmap: heatRows, geomap: drawMap, histogram: plot }[spec.kind];
