@@ -55,7 +55,7 @@ simulate-nightly: $(DEV) ## Many seeds of the whole pipeline on virtual time: SE
 grafana-types: $(DEV) ## Dashboards against Grafana's own types and functions, 9.4 to 13 (needs node; a minute)
 	scripts/grafana_types.sh
 
-queries: $(DEV) debian ## Every dashboard query on a real InfluxDB with a day of 10,281 satellites (half an hour)
+queries: $(DEV) debian ## Every dashboard query on a real InfluxDB with a day of 10,281 satellites (twenty quiet minutes)
 	$(BIN)/python tests/dashboards/query_report.py $(ARGS)
 
 chaos: $(DEV) debian ## Kill, cut off and starve real processes under load; every value recomputed

@@ -141,12 +141,16 @@ def asked_channels(queries: Sequence[QuerySpec]) -> list[Channel]:
 
 
 def bulk(
-    satellites: list[tuple[str, str]], times_ns: list[int], channels: Sequence[Channel]
+    satellites: list[tuple[str, str]],
+    times_ns: list[int],
+    channels: Sequence[Channel],
+    kinds: Sequence[str],
 ) -> Iterator[str]:
     """The satellites' rows at some moments, ascending, a body of line protocol for each.
 
     Only the channels that queries read of all satellites, and one accelerator each: a store that
     has the other fields too is not slower for these queries, because it keeps fields apart.
+    kinds: which of sat_state, accel_state and sat_watch; not all are asked for of hours ago.
     """
     accelerators = [row for row in ACCEL_CHANNELS if row.kind != "float"]
     heads = [f"fleet={FLEET},plane={plane},sat={sat} " for plane, sat in satellites]
@@ -164,7 +168,7 @@ def bulk(
         yield "".join(
             f"{measurement},{head}{values[index % variants]} {time_ns}\n"
             for measurement, values in cells.items()
-            if values[0]
+            if values[0] and measurement.partition(",")[0] in kinds
             for index, head in enumerate(heads)
         )
 

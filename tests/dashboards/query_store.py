@@ -33,6 +33,8 @@ DATABASE = "telemetry"
 HOUR_S = 3600
 IN_BREACH = 100  # satellites, of every rule, in the newest ten minutes: a bad day
 INSTANTS_IN_BREACH = 60
+MOMENTS_OF_AGES = 30  # five minutes at most: the rule looks at one
+FEW_MIN = 10.0  # minutes of reports every 10 s: what panels of now and most rules look at
 PART = 720  # satellites written at a time
 TRIES = 10
 LINES_AT_ONCE = 300  # small writes cost the store half (docs/pipeline.md)
@@ -54,6 +56,10 @@ class Fleet:
         ages += range(2 * HOUR_S, 24 * HOUR_S, 600)
         until_s = self.hours * HOUR_S
         return [stop_ns - age * 10**9 for age in sorted(ages, reverse=True) if age < until_s]
+
+    def recent(self, moments_ns: list[int]) -> int:
+        """Place of the first moment that rules look at: the newest two hours."""
+        return sum(one < moments_ns[-1] - 2 * HOUR_S * 10**9 for one in moments_ns)
 
     def minutes_ns(self, stop_ns: int) -> list[int]:
         """Times of the roll-ups over a minute: for seven times as long."""
@@ -81,14 +87,21 @@ def fill(store: InfluxServer, chosen: Fleet, stop_ns: int) -> int:
     """Write a day of a fleet; returns the rows."""
     rows, moments = 0, chosen.moments_ns(stop_ns)
     fleet = satellites_of(chosen.satellites)
-    channels = asked_channels([one.query for one, _ in chosen.queries()])
+    asked = [one for one, _ in chosen.queries()]
+    channels = asked_channels([one.query for one in asked])
+    shown = asked_channels([one.query for one in asked if one.kind not in ("rule", "recorded")])
     parts = [fleet[begin : begin + PART] for begin in range(0, len(fleet), PART)]
+    recent = chosen.recent(moments)
     bodies = chain(
         breach_bulk(fleet[:IN_BREACH], moments[-INSTANTS_IN_BREACH:]),
         rollup_bulk(fleet, moments),
-        *(bulk(part, moments, channels) for part in parts),
+        # Before the longest window of a rule only what panels show.
+        *(bulk(part, moments[:recent], shown, ["sat_state"]) for part in parts),
+        *(bulk(part, moments[recent:], channels, ["sat_state", "accel_state"]) for part in parts),
+        bulk(fleet, moments[-MOMENTS_OF_AGES:], (), ["sat_watch"]),
     )
-    total = len(moments) * (1 + len(parts)) + min(len(moments), INSTANTS_IN_BREACH)
+    few = [min(len(moments), count) for count in (INSTANTS_IN_BREACH, MOMENTS_OF_AGES)]
+    total = len(moments) * (1 + len(parts)) + sum(few)
     for body in track(bodies, "filling", total, console=Console(stderr=True)):
         lines_ = body.splitlines(keepends=True)
         for start in range(0, len(lines_), LINES_AT_ONCE):

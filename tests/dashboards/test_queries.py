@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+import query_page
 import query_report
 import query_store
 from influx_seed import FLEET, REPORTS, SATELLITES, STEP_NS, lines, minute_lines
@@ -94,6 +95,37 @@ def test_report_of_a_small_fleet_measures_every_query() -> None:
     assert (found.broken, found.series) == ([], 1)
     assert found.rows == 6 + len(SATELLITES)
     assert found.size_bytes > 0
+    assert found.first_s > 0.0
+    said = query_page.page([found], fleet, 1000)
+    assert "- a second or more: none\n" in said
+    assert f"| {one.key} | {found.first_s * 1e3:.0f} |" in said
+
+
+def test_the_page_names_what_is_slow_and_what_has_more_series_than_it_may() -> None:
+    one = next(one for one in LISTED if one.name == "positions/A")
+    good = query_page.Measured(one, 0.2, 0.2, 0.1, 3, 1, 10, [])
+    rule = replace(one, kind="rule", dashboard="rules", name="x")
+    said = query_page.page(
+        [
+            replace(good, first_s=1.5),
+            replace(good, listed=replace(one, name="slow"), seconds=2.0),
+            replace(good, listed=replace(one, name="many"), series=2, broken=["2 series"]),
+            replace(good, listed=replace(one, name="odd"), broken=["no rows"]),
+            replace(good, listed=rule, series=700, seconds=7.25),
+        ],
+        query_store.Fleet(6, 0.1, 5.0, ""),
+        1000,
+    )
+    place = f"{one.dashboard}/panel"
+    for line in (
+        f"- a second or more: {place}/slow (2.0 s)",
+        f"- a second or more at the first asking only: {place}/positions/A (1.5 s)",
+        f"- more series than declared: {place}/many (2 of 1)",
+        f"- another broken promise: {place}/odd (no rows)",
+        "- a second or more: rules/rule/x (7.2 s)",
+        "- more series than declared: none",
+    ):
+        assert f"\n{line}\n" in said
 
 
 def test_positions_are_one_flat_table_with_a_row_for_each_satellite(
