@@ -4,8 +4,9 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 SEEDS ?= 1000
-# Test files side by side; each worker has servers of its own.
-WORKERS ?= 2
+# Test files side by side; each worker has servers of its own. One more than the cores of a small
+# machine, because many tests wait for processes.
+WORKERS ?= 3
 SOAK_S ?= 600
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
@@ -22,7 +23,7 @@ up: $(RUNTIME) ## Install, then start the twin with no servers and print the con
 	@if [ -t 0 ]; then bash -mc '$(BIN)/twin up $(ARGS)'; else exec $(BIN)/twin up $(ARGS); fi
 
 test: $(DEV) debian ## Install what the tests need and run the whole suite
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(DEV) debian ## The whole gate: format, lint, types, import rules, generated files, tests
 	$(BIN)/ruff format --check .
@@ -31,7 +32,7 @@ check: $(DEV) debian ## The whole gate: format, lint, types, import rules, gener
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/generate.py --check
 	scripts/vendor_console.sh --check
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 grafana-smoke: $(DEV) ## Try everything on the Grafana of TWIN_GRAFANA_URL; pictures into build/
 	$(BIN)/twin provision smoke $(ARGS)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from services.console.latest import Latest, Values
 from services.console.lines import (
     LineReader,
     RowGroups,
@@ -96,42 +97,35 @@ class LiveFleet:
         self.run = secrets.token_hex(4)
         self.fleet_name = ""
         self.roster = Roster(self._limit, self.roster)
-        self._room = 0
+        self._latest = Latest(len(self.channels))
         self._left: set[str] = set()  # satellites that have left the fleet
-        self._values = np.zeros((0, len(self.channels)), np.float32)
-        self._time_ns = np.zeros(0, np.int64)
-        self._interval_s = np.zeros(0)
-        self._mark = np.zeros(0, np.int64)
-        self._previous = np.zeros((0, 2), np.float32)
-        self._previous_ns = np.zeros(0, np.int64)
         self._heads: dict[bytes, tuple[int, str | None] | None] = {}
         self.clock = DataClock(self._wall_s)
 
-    # arrays of the picture, (n,) views over the satellites that are known
     @property
-    def values(self) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def values(self) -> Values:
         """Latest values, (n, channels); NaN = not known or sensor lost."""
-        return self._values[: len(self.roster)]
+        return self._latest.values
 
     @property
     def time_ns(self) -> IntArray:
         """Simulated time of each satellite's last report; 0 = none yet."""
-        return self._time_ns[: len(self.roster)]
+        return self._latest.time_ns
 
     @property
     def interval_s(self) -> FloatArray:
         """Simulated seconds between the last two reports; NaN = fewer than two."""
-        return self._interval_s[: len(self.roster)]
+        return self._latest.interval_s
 
     @property
-    def previous_position_deg(self) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def previous_position_deg(self) -> Values:
         """Latitude and longitude at the report before the last, (n, 2)."""
-        return self._previous[: len(self.roster)]
+        return self._latest.previous_position_deg
 
     @property
     def previous_time_ns(self) -> IntArray:
         """Simulated time of the report before the last; 0 = none."""
-        return self._previous_ns[: len(self.roster)]
+        return self._latest.previous_time_ns
 
     def ingest(self, payload: bytes) -> None:
         """Take one batch of line protocol, as it came over MQTT; its header may be missing."""
@@ -170,12 +164,9 @@ class LiveFleet:
         self._left = (self._left - {*joined}) | gone.keys()
         if not gone:
             return
-        kept = np.delete(np.arange(len(self.roster)), [*gone.values()])
+        self._latest.drop([*gone.values()], self.tick_number + 1)
         self.run, self.roster = secrets.token_hex(4), self.roster.without(gone.keys())
-        for name in ("_values", "_time_ns", "_interval_s", "_previous", "_previous_ns", "_mark"):
-            setattr(self, name, getattr(self, name)[kept])
-        self._room, self._heads = len(self.roster), {}
-        self._mark[:] = self.tick_number + 1
+        self._heads = {}
 
     def tick(self) -> int:
         """Publish the picture; returns its number."""
@@ -185,7 +176,7 @@ class LiveFleet:
 
     def changed_since(self, tick: int) -> IntArray:
         """Rows with anything new in the pictures after number `tick`."""
-        mark = self._mark[: len(self.roster)]
+        mark = self._latest.mark
         return np.flatnonzero((mark > tick) & (mark <= self.tick_number))
 
     def stale(self) -> BoolArray:
@@ -247,7 +238,7 @@ class LiveFleet:
             row = self.roster.admit(satellite, parsed.tags.get("plane", ""))
             if row is None:
                 raise ValueError("unfit satellite id, or too many satellites")
-            self._make_room()
+            self._latest.grow(len(self.roster))
             self.fleet_name = parsed.tags.get("fleet", self.fleet_name)[:96]
             accelerator = parsed.tags.get("accel")
             if (parsed.measurement == ACCEL_MEASUREMENT) != (accelerator is not None):
@@ -259,44 +250,15 @@ class LiveFleet:
             self._heads[head] = place
         return place
 
-    def _make_room(self) -> None:
-        if len(self.roster) <= self._room:
-            return
-        extra = max(len(self.roster), 2 * self._room, 64) - self._room
-        self._room += extra
-        unknown = np.full((extra, len(self.channels)), np.nan, np.float32)
-        self._values = np.concatenate([self._values, unknown])
-        self._previous = np.concatenate([self._previous, unknown[:, :2]])
-        self._interval_s = np.concatenate([self._interval_s, np.full(extra, np.nan)])
-        nothing = np.zeros(extra, np.int64)
-        self._time_ns = np.concatenate([self._time_ns, nothing])
-        self._mark = np.concatenate([self._mark, nothing])
-        self._previous_ns = np.concatenate([self._previous_ns, nothing])
-
     def _write(
-        self,
-        columns: tuple[int, ...],
-        rows: IntArray,
-        times_ns: IntArray,
-        values: np.ndarray[Any, np.dtype[np.float32]],
+        self, columns: tuple[int, ...], rows: IntArray, times_ns: IntArray, values: Values
     ) -> None:
-        fresh = times_ns > self._time_ns[rows]
-        self.counts.late += int((~fresh).sum())
-        if not fresh.any():
+        taken_ns = self._latest.write(columns, rows, times_ns, values, self.tick_number + 1)
+        self.counts.late += times_ns.size - taken_ns.size
+        if taken_ns.size:
+            self.clock.saw(int(taken_ns[-1]))
+        else:
             self._restart_if_clock_went_back(int(times_ns.max()))
-            return
-        order = np.argsort(times_ns[fresh], kind="stable")  # the last of a row wins
-        rows, times_ns, values = rows[fresh][order], times_ns[fresh][order], values[fresh][order]
-        self._previous[rows] = self._values[rows, :2]
-        self._previous_ns[rows] = self._time_ns[rows]
-        self._time_ns[rows] = times_ns
-        known = self._previous_ns[rows] > 0
-        step_s = (times_ns - self._previous_ns[rows]) / NS
-        self._interval_s[rows[known]] = step_s[known]
-        self._values[rows] = np.nan  # a field that is not in the report is not known any more
-        self._values[rows[:, None], np.array(columns, np.int64)] = values
-        self._mark[rows] = self.tick_number + 1
-        self.clock.saw(int(times_ns[-1]))
 
     def _restart_if_clock_went_back(self, newest_ns: int) -> None:
         """A simulator started again at an earlier epoch: forget, or the page would stay frozen."""

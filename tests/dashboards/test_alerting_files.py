@@ -20,7 +20,7 @@ from twin.alerts import RULES
 
 Json = dict[str, Any]
 SPECS = rule_specs(dashboards())
-FILES = {name: yaml.safe_load(text) for name, text in alerting_files(SPECS).items()}
+FILES = {name: yaml.load(text, yaml.CSafeLoader) for name, text in alerting_files(SPECS).items()}
 GO_DURATION = re.compile(r"0s|(\d+d)?(\d+h)?(\d+m)?(\d+s)?")
 
 

@@ -10,10 +10,10 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
 from deployment import ROOT
@@ -32,6 +32,7 @@ WORKLOADS = {"StatefulSet", "Deployment"}
 Json = dict[str, Any]
 
 
+@cache
 def documents() -> list[Json]:
     files = sorted(FOLDER.glob("*.yaml"))
     return [one for path in files for one in yaml.safe_load_all(path.read_text()) if one]
@@ -99,6 +100,8 @@ def _mode(volume: Json) -> int:
 
 @pytest.mark.parametrize("index", range(len(documents())))
 def test_every_manifest_is_valid_by_the_schema(index: int) -> None:
+    import kubernetes_validate  # a second: not for every worker that looks which tests there are
+
     document = documents()[index]
     kubernetes_validate.validate(document, VERSION, strict=True)
     expected = {"Namespace": None}.get(document["kind"], "orbital-twin")
@@ -106,6 +109,8 @@ def test_every_manifest_is_valid_by_the_schema(index: int) -> None:
 
 
 def test_the_schema_refuses_what_is_wrong() -> None:
+    import kubernetes_validate
+
     wrong = copy.deepcopy(workloads()["ingest"])
     wrong["spec"]["template"]["spec"]["containers"][0]["imagePolicy"] = "x"
     with pytest.raises(kubernetes_validate.ValidationError):
