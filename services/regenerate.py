@@ -21,6 +21,7 @@ from services.runs import OpenedScenario, plan_simulation
 from services.scenario_copies import ScenarioCopies
 from services.settings import Settings
 from services.simulator import Simulator
+from services.simulator_hearing import hear_part
 from services.watermark import Owed
 from twin.checkpoint import CheckpointError, from_bytes
 
@@ -112,7 +113,7 @@ def _taken(simulators: list[Simulator]) -> list[Owed]:
     for one in others:
         for owed in one.outbox.take():
             if one.outgoing.is_part(owed):
-                first.hear_part(owed.payload)
+                hear_part(first, owed.payload)
             else:
                 found.append(owed)
     found = first.outbox.take() + found

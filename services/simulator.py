@@ -21,10 +21,10 @@ from services.orders import Orders
 from services.outgoing import Outgoing
 from services.pace import SYSTEM_CLOCK, Clock, Pace
 from services.plan import Counts, Plan, share_of
-from services.rollup_parts import PartError, RollupPart, read_part
+from services.rollup_parts import RollupPart
 from services.scenario_copies import ScenarioCopies
+from services.simulator_hearing import hear_mark, hear_part
 from services.simulator_state import state_of, status_of, take_up
-from services.stored_marks import read_mark
 from services.topics import Topics, parse
 from services.watermark import Outbox
 from twin.channel_limits import Overrides
@@ -34,7 +34,6 @@ from twin.frames import ROLLUP_SHARD
 from twin.minutes import MinuteRows, SatelliteMinutes
 from twin.playback import Recorders
 from twin.reports import Shard, encode_reports, encoder_for, reporting
-from twin.rollups import column_shapes
 from twin.sensors import Snapshot, snapshot
 from twin.step import initial_state, step
 from twin.surroundings import surroundings
@@ -60,9 +59,7 @@ class Simulator:
         self.step_s = self.plan.scenario.step_s
         self._take_part()
         self.model = surroundings(
-            self.records,
-            self.plan.epoch_unix_s,
-            self.plan.scenario.environment.settings(),
+            self.records, self.plan.epoch_unix_s, self.plan.scenario.environment.settings()
         )
         self.environment = self.model.at(0.0)
         # One tick before the epoch, so that the first report shows loads and heat that flow.
@@ -94,7 +91,7 @@ class Simulator:
     def _take_part(self) -> None:
         share = share_of(self.plan)
         self.fleet, self.records, self.shards = share.fleet, share.places, share.shards
-        self.own, self._own_counts = share.own, share.own_counts
+        self.own, self.own_counts = share.own, share.own_counts
         self.encode_rows = encoder_for(self.shards)
         self.design = self.fleet.params  # as built, before any command
         planned = plan_faults(self.plan.scenario.faults, self.plan.build.fleet, self.seed)
@@ -217,11 +214,11 @@ class Simulator:
         if isinstance(made, bytes):
             self._put(ROLLUP_SHARD, seq, 0, made)
         elif made.index == 0:
-            self._combine(made)
+            self.combine(made)
         else:
             self.outgoing.add_part(made)
 
-    def _combine(self, part: RollupPart) -> None:
+    def combine(self, part: RollupPart) -> None:
         """One more part; whole roll-ups go out in order."""
         for seq, columns in self.rollups.parts.add(part):
             body = self.rollups.encoded(columns, seq)
@@ -274,39 +271,15 @@ class Simulator:
         if address is None:
             return None
         if address.lane == "wm":
-            self._hear_mark(address.leaf, message.payload)
+            hear_mark(self, address.leaf, message.payload)
             return None
         if address.lane == "part":
-            self.hear_part(message.payload)
+            hear_part(self, message.payload)
             return None
         if message.retained:
             return None  # a command is an act, not a state: an old one is not carried out again
         answer = self._obey(address.leaf, message.payload)
         return answer if self.orders.answers(address.leaf) else None
-
-    def _hear_mark(self, shard: str, payload: bytes) -> None:
-        """A watermark of this run lets go of what is stored; anything else changes nothing."""
-        mark = read_mark(payload)
-        if mark is None or mark.run != self.plan.run_id:
-            return
-        self.counts.frames_stored += self.outbox.release(shard, mark.seq)
-        if shard == ROLLUP_SHARD:
-            self.rollups.settle(mark.seq)
-        self.changed.set()
-        if self.outbox.waits(shard):
-            self.to_send.set()
-
-    def hear_part(self, payload: bytes) -> None:
-        """A part of a roll-up; what is none of this fleet is counted and changes nothing."""
-        shapes = tuple(column_shapes(self.state, count) for count in self._own_counts)
-        try:
-            part = read_part(payload, shapes)
-        except PartError as error:
-            self.counts.parts_refused += 1
-            LOG.warning("%s", error)
-            return
-        if part.run == self.plan.run_id:
-            self._combine(part)
 
     def _obey(self, target: str, payload: bytes) -> bytes:
         """Carry out a command on the physics and say what was done."""

@@ -14,6 +14,7 @@ from services.resume import checkpoint_path
 from services.runs import OpenedScenario, open_scenario, plan_simulation
 from services.settings import Settings, load_settings
 from services.simulator import Simulator
+from services.simulator_hearing import hear_part
 from twin.checkpoint import to_bytes
 
 SCENARIO = """
@@ -64,7 +65,7 @@ def flown(opened: OpenedScenario, state: Path) -> set[bytes]:
         for one in simulators[1:]:
             for owed in one.outbox.take():
                 if one.outgoing.is_part(owed):
-                    simulators[0].hear_part(owed.payload)
+                    hear_part(simulators[0], owed.payload)
                 else:
                     rows |= set(owed.payload.splitlines(keepends=True)[1:])
         for owed in simulators[0].outbox.take():

@@ -173,7 +173,7 @@ def test_what_is_no_part_is_counted_and_left_alone(broken_run: OpenedScenario) -
     run_ticks(first, 1)
     run_ticks(other, 1)
     (message,) = parts_of(other)
-    sizes = tuple(column_shapes(other.state, count) for count in other._own_counts)
+    sizes = tuple(column_shapes(other.state, count) for count in other.own_counts)
     part = read_part(message.payload, sizes)
     head = message.payload.partition(b"\n")[0]
     some = next(iter(part.columns))
