@@ -1,7 +1,13 @@
 """The command line: `twin --help` teaches, errors are one line each, exit codes mean something."""
 
-import logging
 import sys
+
+from services import starting
+
+if starting.is_service(sys.argv):  # before the other imports, which take long
+    starting.end_well_when_told()
+
+import logging
 from collections.abc import Iterator
 
 import typer

@@ -1,7 +1,7 @@
 """What an operator tells a running service by signals.
 
-SIGTERM and SIGINT end it within seconds (services/cli.py), SIGUSR1 drains it first (`twin drain`),
-SIGHUP makes it read its files again.
+SIGTERM and SIGINT end it within seconds (services/process.py), SIGUSR1 drains it first (`twin
+drain`), SIGHUP makes it read its files again.
 """
 
 import asyncio

@@ -15,7 +15,7 @@ from parts import ROOT
 CAP_MIB = 128
 RATE = 10.0  # times the fleet's own pace
 STORE_BYTES_S = 3_000_000.0  # so slow that what comes must wait somewhere
-WINDOW_MB = 16  # sent ahead of the store: what 128 MiB leave beside the program itself
+WINDOW_MB = 64
 SEEDS, NIGHTLY_SEEDS = 30, 1000
 CPU_LIMIT_S = 15.0  # of 30 seeds
 
@@ -60,7 +60,7 @@ def on_virtual_time(size: Size) -> Outcome:
     first = (size.seed - 1) * seeds
     command = [
         *(sys.executable, "tests/simulation/nightly.py"),
-        *("--first", str(first), "--seeds", str(seeds)),
+        *("--from", str(first), "--seeds", str(first + seeds)),
     ]
     before_s, begun_s = outcome.neighbours.ours_s(), time.monotonic()
     done = subprocess.run(
