@@ -51,7 +51,7 @@ soak: $(RUNTIME) debian ## 1,000 satellites on real servers for SOAK_S seconds: 
 	$(BIN)/twin bench soak --for $(SOAK_S)s $(ARGS)
 
 simulate-nightly: $(DEV) ## Many seeds of the whole pipeline on virtual time: SEEDS=1000
-	$(BIN)/python tests/simulation/nightly.py --seeds $(SEEDS)
+	$(BIN)/python tests/simulation/nightly.py --seeds $(SEEDS) $(ARGS)
 
 grafana-types: $(DEV) ## Dashboards against Grafana's own types and functions, 9.4 to 13 (needs node; a minute)
 	scripts/grafana_types.sh

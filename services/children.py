@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 LOG = logging.getLogger(__name__)
-CONFIGURATION_EXIT = 78
+FINAL_EXITS = frozenset({0, 75, 78})  # done; done but for what is owed; cannot be done
 RESTARTS_LIMIT = 5
 RESTART_WINDOW_S = 60.0
 PR_SET_PDEATHSIG = 1  # prctl(2), Linux
@@ -93,7 +93,7 @@ class Child:
             code = await self.process.wait()
             now_s = time.monotonic()
             self.restarts_s = [s for s in self.restarts_s if now_s - s < RESTART_WINDOW_S]
-            if code in {0, CONFIGURATION_EXIT} or len(self.restarts_s) >= RESTARTS_LIMIT:
+            if code in FINAL_EXITS or len(self.restarts_s) >= RESTARTS_LIMIT:
                 return code
             self.restarts_s.append(now_s)
             LOG.warning("%s ended with %d; starting it again (%s)", self.name, code, self.log_path)

@@ -96,7 +96,11 @@ def simulate(
         float | None, typer.Option(help="Wall clock (Unix seconds) at which the epoch is due.")
     ] = None,
     drain: Annotated[
-        float, typer.Option(help="Seconds without progress after which what is owed is given up.")
+        float,
+        typer.Option(
+            help="Seconds without progress after which the end no longer waits for the store: "
+            "exit code 75, and a restart sends what is still owed."
+        ),
     ] = 3.0,
     shard: Annotated[
         str,

@@ -4,8 +4,9 @@ An answer other than "stored" does not say which it is: InfluxDB answers 400 for
 for a full disk, and 2.x has answered 500 for a type conflict. So before any row is called poison
 a canary row is written. If that fails the store is down: everything waits, nothing is given up.
 If it passes, the rows are halved until those are found that fail alone, in at most
-2 ceil(log2 n) + 2 writes for one bad row among n (the first write, the canary, two per halving),
-and three more to be sure of it where the store's answer was a failure of its own.
+2 ceil(log2 n) + 2 writes for one bad row among n (the first write, the canary, two per halving).
+Three more make sure of it, for the store may have refused everything only for a while: a row is
+poison when it fails alone between two canaries that pass.
 
 A write that is not answered within seconds is given up and tried again on another connection:
 behind a link that lost its packets the old one could hang for minutes. A store that is only slow
@@ -93,7 +94,7 @@ class Guard:
     async def isolate(self, lines: list[bytes], reason: str) -> dict[int, str]:
         """Store the good of `lines`, which fail together; the bad by index, with reasons."""
         bad: dict[int, str] = {}
-        doubtful: list[int] = []
+        doubtful: dict[bool, list[int]] = {True: [], False: []}  # by whether the answer was a 5xx
         parts: list[tuple[int, int, str | None, bool]] = [(0, len(lines), reason, False)]
         while parts:
             start, stop, why, soft = parts.pop()
@@ -102,7 +103,7 @@ class Guard:
                     why, soft = await self._attempt(lines[start:stop])
                 if why is not None:
                     bad[start] = why
-                    doubtful += [start] if soft else []
+                    doubtful[soft].append(start)
                 continue
             middle = (start + stop) // 2
             left, left_soft = await self._attempt(lines[start:middle])
@@ -113,24 +114,27 @@ class Guard:
             if right is not None:
                 parts.append((middle, stop, right, right_soft))
             parts.append((start, middle, left, left_soft))
-        for index in await self._taken_after_all(lines, doubtful):
-            del bad[index]
+        for soft, rows in doubtful.items():
+            for index in await self._taken_after_all(lines, rows, soft=soft):
+                del bad[index]
         return bad
 
-    async def _taken_after_all(self, lines: list[bytes], doubtful: list[int]) -> list[int]:
-        """Which of the rows that failed by the store's own failure it takes, when it is well.
+    async def _taken_after_all(
+        self, lines: list[bytes], doubtful: list[int], *, soft: bool
+    ) -> list[int]:
+        """Which of the rows that have failed alone the store takes when it is well.
 
-        A failure may have been the end of an outage: a row is poison when it fails alone between
-        two canaries that pass.
+        soft: they failed by the store's own failure, so the canary is of their time.
         """
         taken: list[int] = []
         left = doubtful
         while left:
-            await self._until_up(lines[left[-1]])
+            beside = lines[left[-1]] if soft else b""
+            await self._until_up(beside)
             failed = [index for index in left if (await self._attempt([lines[index]]))[0]]
             taken += [index for index in left if index not in failed]
             left = failed
-            if left and await self.canary(lines[left[-1]]):
+            if left and await self.canary(beside):
                 break
         return taken
 

@@ -31,11 +31,18 @@ from services.simulator import OUTBOX_BYTES, Simulator
 from services.telemetry import observed, ops_store
 from services.watermark import Outbox, Owed
 from services.world import REAL_WORLD, World
+from twin.errors import TwinError
 
 LOG = logging.getLogger(__name__)
 PATIENCE_S = 6.0
 SENDERS_COUNT = 16
 STOP_DRAIN_S = 1.5  # after SIGTERM there is no more time than this
+
+
+class StillOwedError(TwinError):
+    """The store did not take everything in time; a restart sends the rest, so exit code 75."""
+
+    exit_code = 75
 
 
 async def run_simulate(
@@ -45,7 +52,11 @@ async def run_simulate(
     world: World = REAL_WORLD,
     control: Control | None = None,
 ) -> Simulator:
-    """Simulate until the plan's duration is over or this is cancelled; then drain what is owed."""
+    """Simulate until the plan's duration is over or this is cancelled; then drain what is owed.
+
+    Raises StillOwedError where it ends by itself, or drained, and the store has not taken
+    everything; whoever cancels it does not wait for that.
+    """
     control = control or Control()
     control.listen()
     outbox = Outbox(OUTBOX_BYTES, settings.send_window_mb * 1e6)
@@ -92,8 +103,10 @@ async def run_simulate(
         )
         clock = asyncio.create_task(simulator.run())
         keeper = asyncio.create_task(keep_checkpoints(path, simulator, CHECKPOINT_EVERY_S))
-        await _until_over(simulator, link, clock, drain_s, control)
+        was_told = await _until_over(simulator, link, clock, drain_s, control)
         keeper.cancel()
+    if any(simulator.owes) and not was_told:
+        raise StillOwedError(_still_owed(simulator))
     return simulator
 
 
@@ -103,7 +116,8 @@ async def _until_over(
     clock: "asyncio.Task[None]",
     drain_s: float,
     control: Control,
-) -> None:
+) -> bool:
+    """Until what is owed is drained, or cannot be; whether this was told to stop."""
     limit_s: float | None = None
     asked = asyncio.create_task(control.draining.wait())
     try:
@@ -117,11 +131,21 @@ async def _until_over(
     finally:
         clock.cancel()
         asked.cancel()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(limit_s):
-                await _drain(simulator, drain_s)
-        link.cancel()
-        await asyncio.wait({link, clock})
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(limit_s):
+                    await _drain(simulator, drain_s)
+        finally:
+            link.cancel()
+            await asyncio.wait({link, clock})
+    return limit_s is not None
+
+
+def _still_owed(simulator: Simulator) -> str:
+    return (
+        f"{simulator.outbox.frames_count} frames still owed to the store; "
+        "started again with the same scenario and epoch the simulator sends them"
+    )
 
 
 async def _drain(simulator: Simulator, patience_s: float) -> None:
@@ -134,7 +158,7 @@ async def _drain(simulator: Simulator, patience_s: float) -> None:
                     simulator.changed.clear()
                     await simulator.changed.wait()
     except TimeoutError:
-        LOG.warning("%d frames still owed", simulator.outbox.frames_count)
+        LOG.warning("%s", _still_owed(simulator))
 
 
 async def _serve(

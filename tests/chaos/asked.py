@@ -1,9 +1,10 @@
 """What an ingester says of itself over HTTP: readiness and metrics."""
 
 import json
-import time
 import urllib.error
 import urllib.request
+
+from parts import until
 
 
 class Asked:
@@ -27,10 +28,12 @@ class Asked:
         return (checks := self.ready(port)) is not None and all(checks.values())
 
     def until_ready(self, limit_s: float = 60.0) -> None:
-        """Who publishes by hand sends nothing twice: somebody must be there to hear it."""
-        end_s = time.monotonic() + limit_s
-        while not self.is_ready() and time.monotonic() < end_s:
-            time.sleep(0.1)
+        """Who publishes by hand sends nothing twice: somebody must be there to hear it.
+
+        Raises TimeoutError.
+        """
+        if until(self.is_ready, limit_s) is None:
+            raise TimeoutError(f"not ready after {limit_s:g} s: {self.ready()}")
 
     def metric(self, name: str, **labels: str) -> float:
         """Sum of a metric's samples with these labels; 0 while nothing answers."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 from asked import Asked
-from parts import ROOT, Part, twin, until_open
+from parts import ROOT, Part, twin, until, until_open
 from proxy import Proxy
 from servers import binary, free_port
 from stored_truth import Influx, Verdict, judge
@@ -152,13 +152,11 @@ class Bench(Asked):
 
     def drained_s(self, limit_s: float) -> float | None:
         """Seconds until everything due up to now is stored; None if that takes longer."""
-        begun_s, due_s = time.monotonic(), min(self.now_s, self.run_s - 1.0)
-        wanted = self.satellites * (int(due_s) + 1)
-        while time.monotonic() - begun_s < limit_s:
-            if self.store.count_until(self.stamp_ns(due_s)) >= wanted:
-                return time.monotonic() - begun_s
-            time.sleep(LOOK_EVERY_S)
-        return None
+        due_s = min(self.now_s, self.run_s - 1.0)
+        wanted, stamp_ns = self.satellites * (int(due_s) + 1), self.stamp_ns(due_s)
+        return until(
+            lambda: self.store.count_until(stamp_ns) >= wanted, limit_s, look_s=LOOK_EVERY_S
+        )
 
     def fresh_s(self, limit_s: float) -> float | None:
         """How long after it was due the next report of every satellite is stored."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from bench import Bench, pipeline
 from kills import judged
 from outcome import Outcome, Size
+from parts import until
 from raw_mqtt import publish_all
 
 from services.dead_letters import FILE_NAME, LetterFile
@@ -97,15 +98,17 @@ def _send_bad(bench: Bench, first: int) -> None:
 
 def _until_kept(bench: Bench, count: int, limit_s: float = 60.0) -> float | None:
     """Seconds until the file of dead letters holds every one of them."""
-    begun_s = time.monotonic()
-    while time.monotonic() - begun_s < limit_s:
+
+    def are_kept() -> bool:
         file = LetterFile(bench.home / "ingest" / FILE_NAME)
-        with suppress(DiskError):
-            if len({letter.payload for letter in file.read()}) == count:
-                return time.monotonic() - begun_s
-        file.close()
-        time.sleep(0.5)
-    return None
+        try:
+            return len({letter.payload for letter in file.read()}) == count
+        except DiskError:
+            return False
+        finally:
+            file.close()
+
+    return until(are_kept, limit_s, look_s=0.5)
 
 
 @contextmanager

@@ -15,13 +15,12 @@ from parts import ROOT
 CAP_MIB = 128
 RATE = 10.0  # times the fleet's own pace
 STORE_BYTES_S = 3_000_000.0  # so slow that what comes must wait somewhere
-WINDOW_MB = 64
 SEEDS, NIGHTLY_SEEDS = 30, 1000
 CPU_LIMIT_S = 15.0  # of 30 seeds
 
 
 def little_memory(size: Size) -> Outcome:
-    """R13: the ingester under a hard cap of 128 MiB, ten times the load, a slow store."""
+    """R13: an ingester of default settings capped at 128 MiB, ten times the load, a slow store."""
     outcome, run_s = Outcome(), 600.0 if size.nightly else 120.0
     with (
         control_group("memory", {"memory.limit_in_bytes": str(CAP_MIB * 2**20)}) as group,
@@ -31,7 +30,6 @@ def little_memory(size: Size) -> Outcome:
             proxied=True,
             satellites=size.satellites,
             rate=RATE,
-            settings={"simulate": {"TWIN_SEND_WINDOW_MB": str(WINDOW_MB)}},
         ) as bench,
     ):
         if group is None:

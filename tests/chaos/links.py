@@ -5,6 +5,7 @@ import time
 from bench import Bench, pipeline
 from kills import judged
 from outcome import Outcome, Size
+from parts import until
 
 GROWTH_LIMIT_MIB = 32.0
 NOTICED_LIMIT_S = 5.0
@@ -80,9 +81,8 @@ def bad_links(size: Size) -> Outcome:
 def _black_hole(bench: Bench, name: str, hole_s: float, outcome: Outcome) -> None:
     """Nothing passes one link; who depends on it notices and does not spin."""
     part = bench.parts["simulate" if name == "simulate" else "ingest"]
-    until_s = time.monotonic() + 30.0
-    while name == "store" and not bench.is_ready() and time.monotonic() < until_s:
-        time.sleep(0.1)  # it must be well before it can be seen to fall ill
+    if name == "store":
+        until(bench.is_ready, 30.0)  # it must be well before it can be seen to fall ill
     errors = bench.metric("store_errors_total")
     bench.links[name].set(black_hole=True)
     begun_s, cpu_s = time.monotonic(), part.cpu_s

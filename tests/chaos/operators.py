@@ -2,13 +2,13 @@
 
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import yaml
 from bench import Bench, pipeline
 from kills import judged
 from outcome import Outcome, Size
+from parts import until
 from servers import free_port
 
 RELOADS = 100
@@ -48,7 +48,7 @@ def reloaded(size: Size) -> Outcome:
                 _write(path, owners)
             bench.parts["ingest"].signal(signal.SIGHUP)
             time.sleep(each_s)
-        _until(lambda: bench.metric("config_reload_failures_total") >= wrong, 30.0)
+        until(lambda: bench.metric("config_reload_failures_total") >= wrong, 30.0)
         failures = bench.metric("config_reload_failures_total")
         outcome.must("reloads refused", failures == wrong, f"{failures:g} of {reloads}", str(wrong))
         said = f"{path.name}:3" in bench.log("ingest")
@@ -78,17 +78,7 @@ def _reload_many(bench: Bench, path: Path, owners: dict[str, dict[str, object]])
     before = bench.metric("config_hash")
     begun_s = time.monotonic()
     bench.parts["ingest"].signal(signal.SIGHUP)
-    return _until(lambda: bench.metric("config_hash") not in {before, 0.0}, 60.0, begun_s)
-
-
-def _until(holds: Callable[[], bool], limit_s: float, begun_s: float | None = None) -> float | None:
-    """Seconds until it holds; None if it does not in time."""
-    since_s = time.monotonic() if begun_s is None else begun_s
-    while time.monotonic() - since_s < limit_s:
-        if holds():
-            return time.monotonic() - since_s
-        time.sleep(0.05)
-    return None
+    return until(lambda: bench.metric("config_hash") not in {before, 0.0}, 60.0, begun_s=begun_s)
 
 
 def rivals(size: Size) -> Outcome:
@@ -102,7 +92,7 @@ def rivals(size: Size) -> Outcome:
         port = free_port()
         bench.add_double("ingest", TWIN_HEALTH_LISTEN=f"127.0.0.1:{port}").start()
         bench.add_double("simulate").start()
-        _until(lambda: bench.ready(port) is not None, 60.0)
+        until(lambda: bench.ready(port) is not None, 60.0)
         time.sleep(FOUND_OUT_S)
         before = _taken_over(bench)
         outcome.figures.append(f"{before} takeovers of two clients until they found out")

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,13 +89,29 @@ def twin(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "services.cli", *arguments)
 
 
+def until(
+    holds: Callable[[], bool], limit_s: float, *, begun_s: float | None = None, look_s: float = 0.1
+) -> float | None:
+    """Seconds until it holds; None if it does not in time.
+
+    Other people's processes tell nobody, so they are asked every `look_s`. begun_s: by the
+    monotonic clock, now if not given.
+    """
+    since_s = time.monotonic() if begun_s is None else begun_s
+    while time.monotonic() - since_s < limit_s:
+        if holds():
+            return time.monotonic() - since_s
+        time.sleep(look_s)
+    return None
+
+
 def until_open(port: int, limit_s: float) -> None:
     """Wait until a port is listened on. Raises TimeoutError."""
-    end_s = time.monotonic() + limit_s
-    while time.monotonic() < end_s:
+
+    def is_open() -> bool:
         with socket.socket() as probe:
             probe.settimeout(1.0)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise TimeoutError(f"nothing listens on port {port} after {limit_s:g} s")
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    if until(is_open, limit_s) is None:
+        raise TimeoutError(f"nothing listens on port {port} after {limit_s:g} s")

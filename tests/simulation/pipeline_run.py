@@ -227,10 +227,12 @@ class PipelineRun:
         self.loop.call_later(length_s, self.start, process)
 
     def stop_one(self, length_s: float) -> None:
-        """SIGTERM: it must end by itself within `STOP_S`."""
+        """SIGTERM: it must end by itself within `STOP_S`; a second one ends it at once."""
         process = self.random.choice(self.processes)
         self.oracle.note(f"fault stop {process.label}")
-        if process.is_alive and process.task is not None:
+        if process.is_alive and process.is_stopping:
+            self.kill(process)
+        elif process.is_alive and process.task is not None:
             process.is_stopping = True
             process.task.cancel()
             self.loop.call_later(STOP_S, self._must_have_ended, process, process.incarnation)
