@@ -61,6 +61,7 @@ class Influx:
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}/query"
+        self.write_url = f"http://127.0.0.1:{port}/write?db={DATABASE}&precision=ns"
 
     def ask(
         self, influxql: str, database: str = DATABASE, method: str = "GET"
@@ -78,6 +79,15 @@ class Influx:
             raise OSError(result["error"])
         series: list[dict[str, Any]] = result.get("series", [])
         return series
+
+    def takes(self, stamp_ns: int) -> bool:
+        """Whether it takes a row of this time: it keeps spans of time apart, and their errors."""
+        row = b"ops,service=canary probe=1.0 %d\n" % stamp_ns
+        try:
+            with urllib.request.urlopen(self.write_url, row, timeout=60) as answer:
+                return bool(answer.status == 204)
+        except OSError:
+            return False
 
     def count_until(self, stop_ns: int, start_ns: int = 0) -> int:
         """Rows of sat_state in this span; -1 while the store does not answer."""
