@@ -90,6 +90,7 @@ class Outcome:
     rows: list[Row] = field(default_factory=list)
     figures: list[str] = field(default_factory=list)
     neighbours: Neighbours = field(default_factory=Neighbours)
+    took_s: float = 0.0
 
     @property
     def missed(self) -> list[Row]:

@@ -58,8 +58,12 @@ def main() -> int:
         given.payloads,
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that every process is ended
-    found = {name: passed(name, size) for name in given.only or SCENARIOS}
+    names, found = given.only or list(SCENARIOS), {}
+    for place, name in enumerate(names, 1):
+        print(f"[{place} of {len(names)}] ", end="")
+        found[name] = passed(name, size)
     print(table(found))
+    print(times(found))
     failed = [name for name, outcome in found.items() if outcome.missed]
     print(f"missed: {', '.join(failed)}" if failed else "all bars met")
     return 1 if failed else 0
@@ -79,8 +83,8 @@ def passed(name: str, size: Size) -> Outcome:
         print(f"       {figure}")
     for row in outcome.rows:
         print(f"  {'met   ' if row.is_met else 'MISSED'} {row.what}: {row.measured} ({row.bar})")
-    took_s, load = time.monotonic() - begun_s, os.getloadavg()[0]
-    print(f"       {took_s:.0f} s, load of the machine {load:.1f}", flush=True)
+    outcome.took_s, load = time.monotonic() - begun_s, os.getloadavg()[0]
+    print(f"       {outcome.took_s:.0f} s, load of the machine {load:.1f}", flush=True)
     return outcome
 
 
@@ -96,6 +100,13 @@ def table(found: dict[str, Outcome]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     )
+
+
+def times(found: dict[str, Outcome]) -> str:
+    """What each scenario took, and all of them."""
+    each = ", ".join(f"{name} {outcome.took_s:.0f} s" for name, outcome in found.items())
+    whole_min = sum(outcome.took_s for outcome in found.values()) / 60.0
+    return f"took {each}: {whole_min:.0f} minutes"
 
 
 if __name__ == "__main__":
