@@ -8,8 +8,10 @@ Starlinks; power, heat and work are smooth functions of them, made up for the ey
 
 import argparse
 import asyncio
+import base64
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from aiohttp import web
@@ -28,6 +30,11 @@ EPOCH_UNIX_S = 1_777_550_400.0  # 2026-04-30 12:00 UTC
 PRESETS = ("Hosted compute", "Edge GPU", "Train node")
 BUS = FieldLayout.of(BUS_CHANNELS)
 ACCEL = FieldLayout.of(ACCEL_CHANNELS, "nvidia")
+
+
+def floats(text: str, kind: str) -> np.ndarray[Any, np.dtype[Any]]:
+    """An array as a picture carries it."""
+    return np.frombuffer(base64.b64decode(text), kind)
 
 
 class FixtureFleet:

@@ -18,12 +18,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import memory_broker
 import small_fleet
-from memory_broker import MemoryBroker, connector, notice_partition
+from memory_broker import MemoryBroker, connector
 from memory_network import Network
-from memory_store import MODES, MemoryStore, StoreClient, draw_poison
+from memory_store import MemoryStore, StoreClient, draw_poison
 from oracle import Journals, Oracle
+from pipeline_faults import HEAL_S, heal_all, schedule
 from small_fleet import RememberingSimulator
 from virtual_time import PROCESS, VirtualLoop
 
@@ -42,10 +42,7 @@ from services.writers_queue import QUEUE_BATCHES
 
 START_UNIX_S = 1_790_000_000.0
 RUN_S = 600.0  # of virtual time, the fleet reports for this long
-HEAL_S = 590.0
-STOP_S = 5.0  # a service has so long to end after SIGTERM
 LIMIT_S = 90.0  # after the last report nothing may be owed any more
-FAULT_EVERY_S = 12.0  # on average
 POISON_ROWS = 4
 
 
@@ -184,10 +181,10 @@ class PipelineRun:
         self.kills += 1
         process.is_alive = False
         self.loop.stop_process(process.label)
-        self._close_sockets(process.name)
+        self.close_sockets(process.name)
         self._check_counts(process.name)
 
-    def _close_sockets(self, name: str) -> None:
+    def close_sockets(self, name: str) -> None:
         for session in list(self.broker.sessions.values()):
             if session.connection is not None and session.connection.link[0] == name:
                 self.broker.detach(session.connection, gracefully=False)
@@ -204,139 +201,12 @@ class PipelineRun:
                     f"{name}: {kept} dead letters, {ingester.dead_letters.count} counted"
                 )
 
-    # -- faults
-
-    def _schedule(self) -> None:
-        at_s = 10.0 + self.random.expovariate(1.0 / FAULT_EVERY_S)
-        while at_s < HEAL_S - 5.0:
-            kind = self.random.choice(FAULTS)
-            length_s = min(
-                self.random.choice([1.0, 5.0, 25.0, 60.0]) * self.random.random(), HEAL_S - at_s
-            )
-            self.loop.call_later(at_s, kind, self, length_s)
-            at_s += self.random.expovariate(1.0 / FAULT_EVERY_S)
-        at_s = 0.0
-        while at_s < HEAL_S:
-            at_s += self.random.uniform(5.0, 60.0)
-            self.loop.call_later(at_s, self.broker.save)
-
-    def kill_one(self, length_s: float) -> None:
-        process = self.random.choice(self.processes)
-        self.oracle.note(f"fault kill {process.label}")
-        self.kill(process)
-        self.loop.call_later(length_s, self.start, process)
-
-    def stop_one(self, length_s: float) -> None:
-        """SIGTERM: it must end by itself within `STOP_S`; a second one ends it at once."""
-        process = self.random.choice(self.processes)
-        self.oracle.note(f"fault stop {process.label}")
-        if process.is_alive and process.is_stopping:
-            self.kill(process)
-        elif process.is_alive and process.task is not None:
-            process.is_stopping = True
-            process.task.cancel()
-            self.loop.call_later(STOP_S, self._must_have_ended, process, process.incarnation)
-            self.loop.call_later(STOP_S + length_s, self.start, process)
-
-    def _must_have_ended(self, process: Process, incarnation: int) -> None:
-        if process.incarnation == incarnation and process.is_alive and not self.is_over:
-            if process.label not in self.paused:
-                self.oracle.blame(f"{process.label} did not stop in {STOP_S} s")
-            self.kill(process)
-
-    def pause_one(self, length_s: float) -> None:
-        process = self.random.choice(self.processes)
-        self.oracle.note(f"fault pause {process.label} {length_s:.3f}")
-        if process.is_alive and not self.is_over:
-            label = process.label
-            self.paused.add(label)
-            self.loop.stop_process(label)
-
-            def go_on() -> None:
-                if process.is_alive and process.label == label:
-                    self.loop.start_process(label)
-
-            if length_s > memory_broker.PARTITION_NOTICED_S[1]:  # the broker hears nothing
-                self.loop.call_later(
-                    memory_broker.PARTITION_NOTICED_S[1], self._close_sockets, process.name
-                )
-            self.loop.call_later(length_s, go_on)
-
-    def crash_broker(self, length_s: float) -> None:
-        self.oracle.note("fault crash broker")
-        self.kills += 1
-        if self.random.random() < 0.3:
-            self.broker.save()  # SIGTERM: it saves before it goes
-        self.broker.crash()
-        self.loop.call_later(length_s, self.broker.start)
-
-    def fail_store(self, length_s: float) -> None:
-        mode = self.store.mode = self.random.choice(MODES)
-        self.oracle.note(f"fault store {mode} {length_s:.3f}")
-
-        def heal() -> None:
-            if self.store.mode == mode:
-                self.store.mode = None
-
-        self.loop.call_later(length_s, heal)
-
-    def cut_link(self, length_s: float) -> None:
-        link = self._any_link()
-        self.oracle.note(f"fault cut {link} {length_s:.3f}")
-        self.network.cut(link)
-        noticed_s = self.random.uniform(*memory_broker.PARTITION_NOTICED_S)
-        self.loop.call_later(noticed_s, notice_partition, self.broker, link)
-        self.loop.call_later(length_s, self.network.heal, link)
-
-    def slow_link(self, length_s: float) -> None:
-        link = self._any_link()
-        self.oracle.note(f"fault slow {link} {length_s:.3f}")
-        self.network.extra_s[link] = self.random.choice([0.2, 2.0])
-        self.loop.call_later(length_s, lambda: self.network.extra_s.pop(link, None))
-
-    def reset_link(self, _length_s: float) -> None:
-        name = self.random.choice(self.processes).name
-        self.oracle.note(f"fault reset {name}")
-        self._close_sockets(name)
-
-    def set_wall_clock(self, length_s: float) -> None:
-        jump_s = self.random.choice([-3600.0, 5.0, 86_400.0])
-        self.wall_jump_s += jump_s
-        self.oracle.note(f"fault wall clock {self.wall_jump_s}")
-        self.loop.call_later(length_s, self._set_clock_back, jump_s)
-
-    def _set_clock_back(self, jump_s: float) -> None:
-        self.wall_jump_s -= jump_s
-
-    def duplicate(self, length_s: float) -> None:
-        self.oracle.note(f"fault duplicates {length_s:.3f}")
-        self.broker.duplicate_frac = 0.5
-        self.loop.call_later(length_s, setattr, self.broker, "duplicate_frac", 0.0)
-
-    def _any_link(self) -> tuple[str, str]:
-        process = self.random.choice(self.processes)
-        servers = ["broker"] if process.name == "simulate" else ["broker", "store"]
-        return process.name, self.random.choice(servers)
-
-    def _heal(self) -> None:
-        self.oracle.note("healed")
-        self.store.mode = None
-        self.network.extra_s.clear()
-        self.broker.duplicate_frac = 0.0
-        self.broker.start()
-        for process in self.processes:
-            for server in ("broker", "store"):
-                self.network.heal((process.name, server))
-            self.loop.start_process(process.label) if process.is_alive else self.start(process)
-
-    # -- the run
-
     async def play(self) -> float | None:
         """Run to the end; the second after the last report at which nothing was owed."""
         for process in self.processes:
             self.loop.call_later(self.random.uniform(0.0, 3.0), self.start, process)
-        self._schedule()
-        self.loop.call_later(HEAL_S, self._heal)
+        schedule(self)
+        self.loop.call_later(HEAL_S, heal_all, self)
         while self._is_unfinished() and self.loop.time() < RUN_S + LIMIT_S:
             await asyncio.sleep(0.5)
             self._look()
@@ -359,20 +229,6 @@ class PipelineRun:
         for name, ingester, _ in self.ingesters[-4:]:
             if ingester.queue.qsize() > QUEUE_BATCHES:
                 self.oracle.blame(f"{name}: {ingester.queue.qsize()} batches queued")
-
-
-FAULTS = (
-    *(3 * [PipelineRun.kill_one]),
-    *(2 * [PipelineRun.crash_broker]),
-    *(2 * [PipelineRun.fail_store]),
-    PipelineRun.stop_one,
-    PipelineRun.pause_one,
-    PipelineRun.cut_link,
-    PipelineRun.slow_link,
-    PipelineRun.reset_link,
-    PipelineRun.set_wall_clock,
-    PipelineRun.duplicate,
-)
 
 
 @contextmanager
