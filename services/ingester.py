@@ -274,7 +274,7 @@ class Ingester:
         return {
             "broker": self.broker_is_up,
             "store": self.store_is_up and self.store_lag_s() < STALE_STORE_S,
-            "queue": self.queue.qsize() < 0.8 * self.queue.maxsize,
+            "queue": self.queue.fill_frac < 0.8,
             "dead_letters": not self.dead_letters.waiting_count,
         }
 

@@ -20,11 +20,13 @@ from typing import TypeVar
 from services.batches import Batch
 from services.journal import DiskError, Offload
 from services.spool_file import SpoolFile
+from services.writers_queue import BatchQueue
 
 T = TypeVar("T")
 LOG = logging.getLogger(__name__)
 FILE_NAME = "spool.db"
 ARRIVED_LIMIT = 128
+ARRIVED_BYTES = 18_000_000
 READ_BACK_COUNT = 32
 DISK_RETRY_S = 5.0
 IDLE_COMMIT_S = 0.5  # what is stored is forgotten on disk at least this often
@@ -47,7 +49,7 @@ class Spool:
     dropped_frames: int = 0
     disk_failures: int = 0
     disk_is_well: bool = True
-    _arrived: asyncio.Queue[Batch] = field(default_factory=lambda: asyncio.Queue(ARRIVED_LIMIT))
+    _arrived: BatchQueue = field(default_factory=lambda: BatchQueue(ARRIVED_LIMIT, ARRIVED_BYTES))
     _stored: list[Batch] = field(default_factory=list)
     _handed_id: int = 0  # everything up to here was given to the writers
     _is_behind: bool = False  # the file holds more than was given to the writers

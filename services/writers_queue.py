@@ -13,14 +13,43 @@ from collections import deque
 from services.batches import Batch
 
 QUEUE_BATCHES = 256
+QUEUE_BYTES = 36_000_000  # the same of small shards; a large fleet's batches have half a megabyte
 SAME_SHARD_BYTES = 2_000_000  # in a write to the store; measured up to one megabyte
 
 
-class WritersQueue(asyncio.Queue[Batch]):
+class BatchQueue(asyncio.Queue[Batch]):
+    """Bounded in batches and in bytes; an empty one takes a batch of any size."""
+
+    def __init__(self, maxsize: int, limit_bytes: int = QUEUE_BYTES) -> None:
+        self.limit_bytes, self.size_bytes = limit_bytes, 0
+        super().__init__(maxsize)
+
+    def full(self) -> bool:
+        """Whether the next batch has to wait."""
+        return super().full() or self.size_bytes >= self.limit_bytes
+
+    @property
+    def fill_frac(self) -> float:
+        """Of the bound that is nearer."""
+        return max(self.qsize() / self.maxsize, self.size_bytes / self.limit_bytes)
+
+    def put_nowait(self, item: Batch) -> None:
+        """Take a batch in. Raises asyncio.QueueFull."""
+        super().put_nowait(item)
+        self.size_bytes += len(item.body)
+
+    def get_nowait(self) -> Batch:
+        """The next batch. Raises asyncio.QueueEmpty."""
+        batch = super().get_nowait()
+        self.size_bytes -= len(batch.body)
+        return batch
+
+
+class WritersQueue(BatchQueue):
     """A bounded queue of batches; `get` gives the oldest, `get_joined` what goes well with it."""
 
-    def __init__(self, maxsize: int = QUEUE_BATCHES) -> None:
-        super().__init__(maxsize)
+    def __init__(self, maxsize: int = QUEUE_BATCHES, limit_bytes: int = QUEUE_BYTES) -> None:
+        super().__init__(maxsize, limit_bytes)
         self._wanted: int | None = None
 
     async def get_joined(self, request_bytes: int) -> list[Batch]:

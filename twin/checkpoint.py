@@ -22,7 +22,7 @@ from twin.errors import TwinError
 from twin.state import Fleet, FleetState, FloatArray, IntArray, KeyArray
 
 MAGIC: Final = b"TWINCKP1"
-VERSION: Final = 4
+VERSION: Final = 5
 _DIGEST_BYTES: Final = 32
 _KINDS: Final = ("<f8", "<i8", "<u8", "|b1", "|u1")
 _STATE: Final = "state."

@@ -25,8 +25,11 @@ from twin.sensors import Snapshot, accelerator_telemetry, bus_telemetry
 from twin.state import BoolArray, Fleet, FloatArray, IntArray
 from twin.upsets import accelerator_rows
 
-SATELLITES_PER_SHARD = 128
-LINES_PER_SHARD = 640  # keeps a batch below about 400 kB, well under every broker's limit
+SATELLITES_PER_SHARD = 128  # at least, in a fleet that has them
+LARGE_SHARD = 512  # satellites, at most (docs/pipeline.md)
+SHARDS_WANTED = 20  # of a large fleet: its messages get larger, not more; our choice
+LINES_PER_SHARD = 640  # with those of accelerators
+VALUES_PER_SHARD = 30_000  # of 21 bytes on the wire: below the 1 MB that EMQX and NATS take
 ROWS_AT_ONCE = 4096  # whose values are read in one go; our choice
 MINUTES_SPREAD_S = 45.0  # over which the shards' finished minutes leave; our choice
 COMPILED_FROM_ROWS = 500  # a tick: from here on a compiled encoder is worth its start; ours
@@ -244,10 +247,20 @@ def _channel_set(fleet: Fleet, row: int) -> int:
     return 0 if fleet.channel_set_index is None else int(fleet.channel_set_index[row])
 
 
+def shard_size(satellites_count: int) -> int:
+    """How many satellites a shard holds, at most: of few small batches, of many large ones.
+
+    What a batch costs whatever it holds (0.8 ms of ours, the broker's and the store's together) is
+    shared by its satellites. Small fleets keep small ones: more writers share the work, and less
+    waits behind a batch that is sent again.
+    """
+    return min(LARGE_SHARD, max(SATELLITES_PER_SHARD, satellites_count // SHARDS_WANTED))
+
+
 def _runs(fleet: Fleet) -> list[tuple[int, int]]:
     """Row ranges of like satellites, none above the shard limits."""
     runs: list[tuple[int, int]] = []
-    start, lines = 0, 0
+    start, lines, size = 0, 0, shard_size(fleet.count)
     for row in range(fleet.count):
         more = 1 + int(fleet.params.accel_count[row])
         unlike = (
@@ -255,7 +268,8 @@ def _runs(fleet: Fleet) -> list[tuple[int, int]]:
             or fleet.vendors[row] != fleet.vendors[start]
             or _channel_set(fleet, row) != _channel_set(fleet, start)
         )
-        full = row - start >= SATELLITES_PER_SHARD or lines + more > LINES_PER_SHARD
+        values = (row - start + 1) * len(CHANNEL_SETS[_channel_set(fleet, row)].channels)
+        full = row - start >= size or lines + more > LINES_PER_SHARD or values > VALUES_PER_SHARD
         if row > start and (unlike or full):
             runs.append((start, row))
             start, lines = row, 0

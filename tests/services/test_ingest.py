@@ -12,6 +12,7 @@ from services.dead_letters import DeadLetters, LetterFile
 from services.ingest import Ingester
 from services.mqtt import Message
 from services.store import RejectedRowsError, StoreUnavailableError
+from services.writers_queue import WritersQueue
 from twin.frames import FRAME_VERSION, FrameHeader, batch
 
 TOPIC = "fleet/v1/f/tlm/s0000"
@@ -156,7 +157,7 @@ async def test_a_foreign_topic_is_counted_and_let_go(bench: Bench) -> None:
 
 
 async def test_a_full_queue_makes_the_receiver_wait(tmp_path: Path) -> None:
-    ingester = Ingester(FakeStore(), DeadLetters(tmp_path / "dead"), queue=asyncio.Queue(2))  # type: ignore[arg-type]
+    ingester = Ingester(FakeStore(), DeadLetters(tmp_path / "dead"), queue=WritersQueue(2))
     bench = Bench(FakeStore(), ingester)
     for seq in range(2):
         await bench.send(batch(replace(HEADER, seq=seq), BODY))

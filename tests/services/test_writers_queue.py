@@ -64,6 +64,24 @@ async def test_a_full_queue_lets_one_in_for_each_that_is_taken() -> None:
     assert names(await queue.get_joined(1)) == ["a1"]
 
 
+async def test_the_bytes_that_wait_are_bounded_too() -> None:
+    queue = WritersQueue(limit_bytes=250)
+    for batch in tick(0):  # 100 bytes each: the third one is still let in
+        queue.put_nowait(batch)
+    late = asyncio.create_task(queue.put(tick(1)[0]))
+    await asyncio.sleep(0)
+    assert queue.full()
+    assert queue.fill_frac == 300 / 250
+    assert not late.done()
+    assert names(await queue.get_joined(1)) == ["a0"]
+    await late
+    assert queue.size_bytes == 300
+    while not queue.empty():
+        await queue.get_joined(1)
+    assert queue.size_bytes == 0
+    queue.put_nowait(tick(0, 1000)[0])  # larger than the bound, but nothing else waits
+
+
 @pytest.mark.parametrize("seed", range(5))
 async def test_nothing_is_lost_or_overtaken_within_its_shard(seed: int) -> None:
     chance, queue = Random(seed), WritersQueue(1000)

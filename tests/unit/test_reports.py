@@ -6,7 +6,16 @@ import pytest
 from twin.channels import BUS_CHANNELS, CHANNEL_SETS
 from twin.errors import ConfigurationError
 from twin.frames import encode_rows
-from twin.reports import COMPILED_FROM_ROWS, encode_report, encode_reports, encoder_for, plan_shards
+from twin.reports import (
+    COMPILED_FROM_ROWS,
+    LINES_PER_SHARD,
+    VALUES_PER_SHARD,
+    encode_report,
+    encode_reports,
+    encoder_for,
+    plan_shards,
+    shard_size,
+)
 from twin.scenario import build_fleet, load_scenario
 from twin.sensors import snapshot
 from twin.step import initial_state
@@ -53,6 +62,23 @@ def test_unit_shards_together_report_the_bytes_of_each_alone():
     many = encoder_for(shards)
     assert many is not encode_rows
     assert list(encode_reports(shards, seen, 5, many)) == alone
+
+
+def test_unit_large_fleets_have_large_shards_below_what_brokers_take():
+    sizes = {n: shard_size(n) for n in (1, 1_000, 2_560, 5_000, 10_000, 1_000_000)}
+    assert sizes == {1: 128, 1_000: 128, 2_560: 128, 5_000: 250, 10_000: 500, 1_000_000: 512}
+    scenario = load_scenario(
+        "s.yaml", lambda _: SCENARIO.format(count=3000, channels="housekeeping")
+    )
+    fleet = build_fleet(scenario, scenario.epoch_unix_s, lambda _: "").fleet
+    shards = plan_shards(fleet, 1.0)
+    assert sum(len(one.rows) for one in shards) == fleet.count == 12_000
+    for one in shards:
+        values = one.bus.layout.floats + one.bus.layout.integers
+        assert len(one.rows) * len(values) <= VALUES_PER_SHARD
+        assert len(one.rows) + len(one.accelerators) <= LINES_PER_SHARD
+    relays = max(len(one.rows) for one in shards if not one.accelerators.size)
+    assert relays == VALUES_PER_SHARD // len(BUS_CHANNELS)
 
 
 def test_unit_a_small_fleet_needs_no_compiler():

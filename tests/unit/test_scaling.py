@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -22,6 +23,7 @@ from services.scaling_page import scaling_page
 from services.settings import Settings
 from services.simulator import Simulator
 from twin.frames import open_batch
+from twin.reports import plan_shards
 
 
 def test_a_report_is_as_large_as_the_page_says() -> None:
@@ -34,9 +36,19 @@ def test_a_report_is_as_large_as_the_page_says() -> None:
     assert sum(len(one.payload) for one in owed) / frames == pytest.approx(
         FRAME_BYTES.value, rel=0.1
     )
-    assert frames / len(owed) == pytest.approx(BATCH_FRAMES.value, rel=0.05)
     row = open_batch(owed[0].payload)[1].splitlines()[0].split(b" ")[1]
     assert row.count(b"=") == pytest.approx(FRAME_VALUES.value, rel=0.1)
+
+
+def test_a_message_holds_as_many_reports_as_the_page_says(tmp_path: Path) -> None:
+    text = Path("tests/chaos/thousand.yaml").read_text("utf-8")
+    large = tmp_path / "large.yaml"
+    large.write_text(text.replace("per_plane: 40", "per_plane: 400"), "utf-8")
+    opened = open_scenario(Settings(scenario=str(large)))
+    fleet = opened.build.fleet
+    assert fleet.count == 10_000
+    shards = plan_shards(fleet, opened.scenario.step_s)
+    assert fleet.count / len(shards) == pytest.approx(BATCH_FRAMES.value, rel=0.05)
 
 
 def test_ten_thousand_by_hand() -> None:
