@@ -95,19 +95,21 @@ class ReportAges:
         table[self._stamp_ns == _NEVER] = np.nan
         return table
 
-    def silence(self, ages: FloatArray) -> FloatArray:
+    def silence(self, ages_s: FloatArray) -> FloatArray:
         """Satellites overdue by more than SILENT_S, and those heard once and in contact now, (2,).
 
-        In the order of FLEET_FIELDS; ages: what `at` has just said, (n, 2).
+        In the order of FLEET_FIELDS; ages_s: what `at` has just said, (n, 2).
         """
-        reachable = np.isfinite(ages[:, 0]) & self._in_contact
-        silent = reachable & (ages[:, 1] > SILENT_S)
+        reachable = np.isfinite(ages_s[:, 0]) & self._in_contact
+        silent = reachable & (ages_s[:, 1] > SILENT_S)
         return np.array([np.count_nonzero(silent), np.count_nonzero(reachable)], dtype=np.float64)
 
 
-def watch_columns(ages: FloatArray, silence: FloatArray) -> dict[str, dict[str, FloatArray]]:
+def watch_columns(
+    ages_s: FloatArray, silence_count: FloatArray
+) -> dict[str, dict[str, FloatArray]]:
     """What `at` and `silence` said as the alert evaluator takes it, by measurement and field."""
     return {
-        WATCH_MEASUREMENT: dict(zip(FIELDS, ages.T, strict=True)),
-        FLEET_WATCH_MEASUREMENT: dict(zip(FLEET_FIELDS, silence[:, np.newaxis], strict=True)),
+        WATCH_MEASUREMENT: dict(zip(FIELDS, ages_s.T, strict=True)),
+        FLEET_WATCH_MEASUREMENT: dict(zip(FLEET_FIELDS, silence_count[:, np.newaxis], strict=True)),
     }
