@@ -47,6 +47,17 @@ def parse_epoch(text: str) -> float | None:
     return moment.timestamp()
 
 
+def parse_instant(text: str, name: str) -> float:
+    """UTC seconds since 1970 of an option's instant; a wrong one is named with the option."""
+    try:
+        found = parse_epoch(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=name) from None
+    if found is None:
+        raise typer.BadParameter("an instant, ISO 8601 UTC, not `now`", param_hint=name)
+    return found
+
+
 def parse_shard(text: str) -> tuple[int, int]:
     """Part and number of parts of `0/2`: the first of two. Raises BadParameter.
 

@@ -8,22 +8,12 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from services.arguments import ScenarioOption, parse_epoch
+from services.arguments import ScenarioOption, parse_instant
 from services.process import log_to_stderr, run
 from services.settings import load_settings
 from twin.errors import DependencyUnavailableError
 
 export_app = typer.Typer()
-
-
-def _instant(text: str, name: str) -> float:
-    try:
-        found = parse_epoch(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint=name) from None
-    if found is None:
-        raise typer.BadParameter("an instant of the fleet's own clock, not `now`", param_hint=name)
-    return found
 
 
 @export_app.command()
@@ -50,7 +40,7 @@ def export(
 
     name = fleet or open_scenario(settings).build.fleet.name
     wanted = [one.strip() for one in channels.split(",") if one.strip()]
-    order = order_of(name, _instant(start, "--from"), _instant(stop, "--to"), wanted, out)
+    order = order_of(name, parse_instant(start, "--from"), parse_instant(stop, "--to"), wanted, out)
 
     async def work(bar: Progress) -> int:
         job = bar.add_task("exporting", total=1.0)

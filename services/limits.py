@@ -11,21 +11,19 @@ a restart and `twin gaps` change the same limits at the same tick.
 
 import logging
 from pathlib import Path
-from typing import Annotated
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from services.commands import CommandRefusedError
+from services.fleet_documents import Name, read_document
 from services.metrics import Metrics
-from services.satellite_json import NAME
 from services.simulator import Simulator
 from twin.channel_limits import LimitError, Overrides, limits_with
 from twin.errors import ConfigurationError, Problem
-from twin.located_yaml import Places, Vocabulary, load_mapping, problems_of
+from twin.located_yaml import Places
 
 LOG = logging.getLogger(__name__)
-Name = Annotated[str, Field(pattern=NAME, max_length=128)]
 
 
 class _Limits(BaseModel):
@@ -45,16 +43,7 @@ class _Document(BaseModel):
 
 def read_limits(path: Path) -> dict[str, Overrides]:
     """Fleet -> channel -> limits. Raises ConfigurationError with every problem and its line."""
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError([Problem(str(path), None, "", str(error))]) from None
-    data, places = load_mapping(text, str(path))
-    try:
-        document = _Document.model_validate(data)
-    except ValidationError as error:
-        words = Vocabulary({"": ["fleets"]})
-        raise ConfigurationError(problems_of(error, places, words)) from None
+    document, places = read_document(path, _Document)
     found: dict[str, Overrides] = {}
     problems: list[Problem] = []
     for fleet, channels in document.fleets.items():

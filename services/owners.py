@@ -12,20 +12,17 @@ Satellites that join a running fleet must be in it before they do (`--was`).
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from services.fleet_documents import Name, read_document
 from services.lanes import Lanes
 from services.metrics import Metrics
-from services.satellite_json import NAME
 from services.settings import Settings
 from twin.errors import ConfigurationError, Problem
-from twin.located_yaml import Vocabulary, load_mapping, problems_of
 
 LOG = logging.getLogger(__name__)
-Name = Annotated[str, Field(pattern=NAME, max_length=128)]
 
 
 class _Document(BaseModel):
@@ -36,16 +33,7 @@ class _Document(BaseModel):
 
 def read_owners(path: Path) -> dict[str, dict[str, str]]:
     """Fleet -> satellite -> shard. Raises ConfigurationError with every problem and its line."""
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError([Problem(str(path), None, "", str(error))]) from None
-    data, places = load_mapping(text, str(path))
-    try:
-        document = _Document.model_validate(data)
-    except ValidationError as error:
-        words = Vocabulary({"": ["fleets"]})
-        raise ConfigurationError(problems_of(error, places, words)) from None
+    document, places = read_document(path, _Document)
     table: dict[str, dict[str, str]] = {}
     problems: list[Problem] = []
     for fleet, shards in document.fleets.items():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
-from services.arguments import parse_epoch
+from services.arguments import parse_instant
 from services.findings import Finding
 from services.grafana_settings import GrafanaSettings, load_grafana_settings
 from services.process import log_to_stderr, run
@@ -284,21 +284,11 @@ def annotate(
     from services.grafana import Grafana
     from services.provision_notes import annotation
 
-    body = annotation(text, _instant(start, "--from"), _end(stop), tag or [], dashboard)
+    body = annotation(text, parse_instant(start, "--from"), _end(stop), tag or [], dashboard)
     with Grafana(load_grafana_settings()) as grafana:
         made = grafana.ask("POST", "/annotations", body)
     typer.echo(f"annotation {made['id']}")
 
 
-def _instant(text: str, name: str) -> float:
-    try:
-        found = parse_epoch(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint=name) from None
-    if found is None:
-        raise typer.BadParameter("an instant, ISO 8601 UTC, not `now`", param_hint=name)
-    return found
-
-
 def _end(text: str | None) -> float | None:
-    return None if text is None else _instant(text, "--to")
+    return None if text is None else parse_instant(text, "--to")
