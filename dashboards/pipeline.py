@@ -144,14 +144,8 @@ def pipeline() -> DashboardSpec:
     gaps = {"Numbers skipped": "seq_gap_total", "Sent again": "messages_total_duplicate"}
     rows = (
         Row(4, _headlines()),
-        Row(
-            8,
-            (
-                _services_table(),
-                trend("reporting", "Satellites reporting", ("sats_count",)),
-                _silent(),
-            ),
-        ),
+        Row(7, (_services_table(),)),
+        Row(8, (trend("reporting", "Satellites reporting", ("sats_count",)), _silent())),
         heading("Flow"),
         Row(
             8,

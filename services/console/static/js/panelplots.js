@@ -25,13 +25,13 @@ export function plot(host, spec, { series, answers }) {
   const axis = { stroke: colour("muted"), font: "11px system-ui, sans-serif", grid: { stroke: colour("line"), width: 0.6 }, ticks: { show: false } };
   const limits = spec.style.limit_lines ? spec.style.steps.filter((step) => step.value !== null) : [];
   const [{ start_ns: start, stop_ns: stop }] = answers;
-  const range = (_, low, high) => { if (!hasNumber(low)) return [0, 1]; const pad = high > low ? (high - low) * 0.08 : Math.max(Math.abs(high) * 0.05, 0.5); return [low >= 0 && low - pad < 0 ? 0 : low - pad, high + pad]; };
+  const range = (_, low, high) => { if (!hasNumber(low)) return [0, 1]; if (spec.stacked) low = Math.min(0, low); const pad = high > low ? (high - low) * 0.08 : Math.max(Math.abs(high) * 0.05, 0.5); return [low >= 0 && low - pad < 0 ? 0 : low - pad, high + pad]; };
   const wide = (_, ticks) => Math.max(56, 16 + 6.4 * Math.max(...(ticks ?? [""]).map((tick) => tick.length)));
   const between = spec.stacked ? lines.slice(1).map((line, k) => ({ series: [k + 2, k + 1], fill: `${ink(line, k + 1)}55` })) : [];
   const chart = new uPlot({
     width: Math.max(60, area.clientWidth), height: Math.max(60, area.clientHeight), legend: { show: false }, cursor: { drag: { x: false, y: false } },
     scales: { x: { time: true, range: [start / 1e9, stop / 1e9] }, y: { range } },
-    axes: [{ ...axis, size: 24, space: 60, values: (_, ticks) => ticks.map((tick) => clock.format(tick * 1000)) }, { ...axis, size: wide, space: 26, values: (_, ticks) => ticks.map((tick) => shown({ ...spec.style, decimals: decimalsOf(ticks), states: undefined }, tick)) }],
+    axes: [{ ...axis, size: 24, space: 60, values: (_, ticks) => ticks.map((tick) => clock.format(tick * 1000)) }, { ...axis, size: wide, space: 26, incrs: isWhole(columns) ? WHOLE_STEPS : undefined, values: (_, ticks) => ticks.map((tick) => shown({ ...spec.style, decimals: decimalsOf(ticks), states: undefined }, tick)) }],
     series: [{}, ...lines.map((line, k) => ({ label: line.name, stroke: ink(line, k), width: 1.6, fill: spec.stacked && !k ? `${ink(line, k)}55` : undefined, points: { show: times.length < 3 } }))],
     bands: between,
     hooks: { draw: [(self) => drawLimits(self, limits)] },
@@ -41,10 +41,18 @@ export function plot(host, spec, { series, answers }) {
   return () => { resizer.disconnect(); chart.destroy(); };
 }
 
+/** Counts have ticks at whole numbers only. */
+const WHOLE_STEPS = Array.from({ length: 36 }, (_, k) => [1, 2, 5][k % 3] * 10 ** Math.floor(k / 3));
+const isWhole = (columns) => columns.every((cells) => cells.every((value) => !hasNumber(value) || Number.isInteger(value)));
+
 /** As many decimals as tell two ticks apart. */
 function decimalsOf(ticks) {
   const step = ticks.length > 1 ? Math.abs(ticks[1] - ticks[0]) : 1;
-  return step < 1 ? Math.min(6, Math.ceil(-Math.log10(step) - 1e-9)) : undefined;
+  for (let digits = 0; digits < 6; digits += 1) {
+    const scaled = step * 10 ** digits;
+    if (Math.abs(scaled - Math.round(scaled)) < 1e-6 * scaled) return digits || undefined;
+  }
+  return 6;
 }
 
 function drawLimits({ ctx, bbox, valToPos }, limits) {

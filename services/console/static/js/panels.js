@@ -80,7 +80,7 @@ function table(host, spec, { answers, context }) {
     if (style.steps?.length && number) td.style.color = colourOf(style, value);
     return td;
   };
-  host.replaceChildren(element("table", {}, element("thead", {}, element("tr", {}, ...names.map(({ name }) => element("th", {}, name)))), element("tbody", {}, ...rows.slice(0, 200).map((row) => element("tr", {}, ...names.map((column) => cell(row, column)))))));
+  host.replaceChildren(element("table", {}, element("thead", {}, element("tr", {}, ...names.map(({ name, k }) => element("th", { class: k && rows.some((row) => typeof row[k] === "number") ? "number" : null }, name)))), element("tbody", {}, ...rows.slice(0, 200).map((row) => element("tr", {}, ...names.map((column) => cell(row, column)))))));
 }
 
 function stateRows(host, spec, { series, answers, context }) {
