@@ -71,16 +71,17 @@ function table(host, spec, { answers, context }) {
   const key = names.find(({ name }) => name === spec.sort_by);
   const rows = found.values.slice();
   if (key) rows.sort((a, b) => (spec.sort_descending ? -1 : 1) * (typeof a[key.k] === "number" ? (a[key.k] ?? -Infinity) - (b[key.k] ?? -Infinity) : String(a[key.k]).localeCompare(String(b[key.k]))));
+  const isNumeric = (k) => k > 0 && rows.some((row) => typeof row[k] === "number");
   const cell = (row, { name, k }) => {
     const style = styleOf(spec, name), value = row[k];
     if (!k) return element("td", {}, new Date(value / 1e6).toISOString().replace("T", " ").slice(0, 19));
-    const number = typeof value === "number", td = element("td", { class: number ? "number" : "" });
+    const number = typeof value === "number", td = element("td", { class: isNumeric(k) ? "number" : "" });
     const record = Object.fromEntries(found.columns.map((column, at) => [column, row[at]]));
     td.append(style.link && value ? element("a", { href: context.link(style.link, record) }, String(value)) : shown(style, value));
     if (style.steps?.length && number) td.style.color = colourOf(style, value);
     return td;
   };
-  host.replaceChildren(element("table", {}, element("thead", {}, element("tr", {}, ...names.map(({ name, k }) => element("th", { class: k && rows.some((row) => typeof row[k] === "number") ? "number" : null }, name)))), element("tbody", {}, ...rows.slice(0, 200).map((row) => element("tr", {}, ...names.map((column) => cell(row, column)))))));
+  host.replaceChildren(element("table", {}, element("thead", {}, element("tr", {}, ...names.map(({ name, k }) => element("th", { class: isNumeric(k) ? "number" : null }, name)))), element("tbody", {}, ...rows.slice(0, 200).map((row) => element("tr", {}, ...names.map((column) => cell(row, column)))))));
 }
 
 function stateRows(host, spec, { series, answers, context }) {
