@@ -191,7 +191,8 @@ class Bench(Asked):
         left_s = max(0.0, self.run_s - self.now_s) / self.rate
         code = self.parts["simulate"].wait(left_s + limit_s)
         if code != 0:
-            raise AssertionError(f"simulate ended with {code}\n{self.tail('simulate')}")
+            tails = "\n".join(f"-- {name}\n{self.tail(name)}" for name in self.parts)
+            raise AssertionError(f"simulate ended with {code}\n{tails}")
         for name in ("broker", "store", "ingest"):
             if not self.parts[name].is_running:
                 raise AssertionError(f"{name} has ended by itself\n{self.tail(name)}")
