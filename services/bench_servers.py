@@ -17,7 +17,7 @@ import orjson
 
 from services.broker_config import NUMBERS
 from services.children import Child, twin_command
-from services.influx_config import GO, influxd_conf
+from services.influx_config import influxd_conf, machine_environment
 from twin.errors import DependencyUnavailableError
 
 DATABASE = "telemetry"
@@ -66,7 +66,7 @@ class Bench:
         if name in self.health_ports:
             environment["TWIN_HEALTH_LISTEN"] = f"127.0.0.1:{self.health_ports[name]}"
         if name == "store":
-            environment |= GO
+            environment |= machine_environment()
         child = Child(name, command, environment, self.home / f"{name}.log")
         self.children[name] = child
         return child
