@@ -188,7 +188,7 @@ def mosquitto_server(
     """
     program = binary("mosquitto", "mosquitto")
     with tempfile.TemporaryDirectory(prefix="twin-mosquitto-") as own:
-        home = directory or Path(own)
+        home = (directory or Path(own)).resolve()  # the server runs there
         conf = home / "mosquitto.conf"
         for _ in range(PORT_ATTEMPTS):
             chosen = port or free_port()
@@ -226,7 +226,7 @@ def influxd_server(
     """
     program = binary("influxd", "influxdb")
     with tempfile.TemporaryDirectory(prefix="twin-influxd-") as own:
-        home = directory or Path(own)
+        home = (directory or Path(own)).resolve()  # the server runs there
         # Readiness is told at this level; port 0 is the kernel's choice.
         text = influxd_conf(home, port or 0).replace('level = "warn"', 'format = "logfmt"')
         if asks_login:
