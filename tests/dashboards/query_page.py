@@ -111,7 +111,7 @@ _SECTIONS = (
         "Dashboards",
         ("panel", "variable", "annotation"),
         f"The bar: a second each, and the series that a query declares, {SERIES_LIMIT} at most.\n"
-        "The board of weeks has seven days here, 1.5 million rows of planes, where the bar has one.\n",
+        "The board of weeks has seven days, 1.5 million rows of planes, where the bar has one.\n",
     ),
     (
         "Rules of single satellites that ask what the watch found",
