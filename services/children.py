@@ -18,7 +18,10 @@ from pathlib import Path
 import psutil
 
 LOG = logging.getLogger(__name__)
-FINAL_EXITS = frozenset({0, 75, 78})  # done; done but for what is owed; cannot be done
+STILL_OWED_EXIT = 74
+"""Of a simulator that is done but for what the store has not taken. Not 75: that is a name that
+another process still holds, which may pass, so such a child is started again."""
+FINAL_EXITS = frozenset({0, STILL_OWED_EXIT, 78})  # done; done but for that; cannot be done
 RESTARTS_LIMIT = 5
 RESTART_WINDOW_S = 60.0
 PR_SET_PDEATHSIG = 1  # prctl(2), Linux

@@ -99,7 +99,7 @@ def simulate(
         float,
         typer.Option(
             help="Seconds without progress after which the end no longer waits for the store: "
-            "exit code 75, and a restart sends what is still owed."
+            "exit code 74, and a restart sends what is still owed."
         ),
     ] = 3.0,
     shard: Annotated[

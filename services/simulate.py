@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from services.children import STILL_OWED_EXIT
 from services.command_log import CommandLog
 from services.config_hash import settings_text
 from services.control import Control
@@ -40,9 +41,9 @@ STOP_DRAIN_S = 1.5  # after SIGTERM there is no more time than this
 
 
 class StillOwedError(TwinError):
-    """The store did not take everything in time; a restart sends the rest, so exit code 75."""
+    """The store did not take everything in time; a restart sends the rest."""
 
-    exit_code = 75
+    exit_code = STILL_OWED_EXIT
 
 
 async def run_simulate(

@@ -19,7 +19,7 @@ import aiohttp
 import orjson
 
 from services.checkpoint_files import forget_checkpoints
-from services.children import twin_command
+from services.children import STILL_OWED_EXIT, twin_command
 from services.mqtt import Connection, keep_connected
 from services.settings import Settings
 from services.stack import DRAIN_S, SERVERS, SERVICES, STOP_S, Stack, only_one
@@ -35,7 +35,6 @@ FINAL_DRAIN_S = 60.0  # without progress, at the end of --for; after Ctrl-C ther
 INGEST_SPEAKS_S = 2.5
 SETTLE_S = 0.6  # the simulator's farewell and the last watermarks arrive
 MEASURE_EVERY_S = 0.5
-STILL_OWED_EXIT = 75  # of the simulator; what is missing in the store is counted
 PROGRESS_EVERY_S = 5.0
 
 

@@ -250,8 +250,8 @@ def _channel_set(fleet: Fleet, row: int) -> int:
 def shard_size(satellites_count: int) -> int:
     """How many satellites a shard holds, at most: of few small batches, of many large ones.
 
-    What a batch costs whatever it holds (0.8 ms of ours, the broker's and the store's together) is
-    shared by its satellites. Small fleets keep small ones: more writers share the work, and less
+    What a batch costs the ingester whatever it holds (0.8 ms, docs/pipeline.md) is shared by its
+    satellites. Small fleets keep small ones: more writers share the work, and less
     waits behind a batch that is sent again.
     """
     return min(LARGE_SHARD, max(SATELLITES_PER_SHARD, satellites_count // SHARDS_WANTED))

@@ -42,7 +42,7 @@ from servers import InfluxServer, influxd_server  # noqa: E402
 from dashboards.build import dashboards  # noqa: E402
 from dashboards.query_list import ListedQuery, broken_promises  # noqa: E402
 from dashboards.shapes import MINUTES_DATABASE  # noqa: E402
-from services.influx_config import GO  # noqa: E402
+from services.influx_config import machine_environment  # noqa: E402
 
 POINTS = 300
 ASKINGS = 3
@@ -153,7 +153,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, help="keep the store there; asked again if filled")
     given = parser.parse_args()
     chosen = Fleet(given.satellites, given.hours, given.fresh, given.only)
-    os.environ.update(GO)
+    os.environ.update(machine_environment())
     if given.data:
         given.data.mkdir(parents=True, exist_ok=True)
     with influxd_server(DATABASE, MINUTES_DATABASE, directory=given.data) as store:

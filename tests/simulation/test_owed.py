@@ -11,6 +11,7 @@ import pytest
 import small_fleet
 from virtual_time import VirtualLoop
 
+from services.children import STILL_OWED_EXIT
 from services.control import Control
 from services.mqtt import LostConnectionError
 from services.pace import Clock
@@ -62,7 +63,7 @@ def test_what_is_owed_at_the_end_is_told_and_ends_with_75(
 ) -> None:
     with pytest.raises(StillOwedError, match=r"^\d+ frames still owed to the store") as told:
         simulated(tmp_path, cancelled_after_s=None, drained_after_s=drained_after_s)
-    assert told.value.exit_code == 75
+    assert told.value.exit_code == STILL_OWED_EXIT
     assert not str(told.value).startswith("0 ")
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from services import influx_config
@@ -27,6 +28,16 @@ def test_unit_the_bench_starts_influxd_with_the_numbers_that_are_deployed():
         assert f"{name.lower().replace('_', '-')} = {deployed[name]}\n" in text
     rows = [row.split("=") for row in DEPLOYED.read_text().splitlines() if row[:2] == "GO"]
     assert dict(rows) == influx_config.GO
+
+
+@pytest.mark.parametrize(("memory_gib", "limit_mib"), [(24, 14_746), (8, 4_915), (2, 2_048)])
+def test_unit_a_store_without_a_container_may_use_most_of_the_machine(
+    monkeypatch, memory_gib, limit_mib
+):
+    memory = psutil.virtual_memory()._replace(total=memory_gib * 2**30)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    wanted = influx_config.GO | {"GOMEMLIMIT": f"{limit_mib}MiB"}
+    assert influx_config.machine_environment() == wanted
 
 
 @pytest.mark.parametrize("satellites", [4, 97, 1000])
