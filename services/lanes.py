@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.batches import Batch
 from services.foreign_lanes import ForeignError, document_batch, lines_batch
@@ -21,11 +22,14 @@ from twin.frames import ROLLUP_SHARD, FrameError, FrameHeader, open_batch
 
 HEAD = re.compile(rb"[a-z_0-9]+((?:,[a-z_0-9]+=[A-Za-z0-9_.:-]+)+)")
 STAMP = re.compile(rb"-?[0-9]{1,19}")
+LONGEST_STAMP = 20
 SPACE, EQUALS = 32, 61
 ROW_MARKS = np.array([SPACE, SPACE, 10], dtype=np.uint8)  # what a row has that does not print
 HEADS_PER_SHARD_LIMIT = 16_384
 FLEETS_LIMIT = 1_000
 
+Octets = NDArray[np.uint8]
+Places = NDArray[np.int64]
 ShardOwners = Mapping[str, Mapping[str, str]]
 """Fleet -> satellite -> the shard that may name it."""
 
@@ -44,7 +48,7 @@ class _Fleet:
 
     run: str
     owners: dict[str, str] = field(default_factory=dict)  # satellite -> shard
-    heads: dict[str, set[bytes]] = field(default_factory=dict)  # shard -> heads found good
+    heads: dict[str, dict[bytes, int]] = field(default_factory=dict)  # shard -> good head -> tags
 
 
 class Lanes:
@@ -133,31 +137,41 @@ class Lanes:
         if places.size % 3 or (octets[places].reshape(-1, 3) != ROW_MARKS).any():
             raise RefusedMessageError("schema", "a row that is not `head fields stamp`")
         marks = places.reshape(-1, 3)
+        if len(marks) != header.lines:
+            reason = f"{len(marks)} lines where the header says {header.lines}"
+            raise RefusedMessageError("frame", reason)
         begins = np.concatenate([[0], marks[:-1, 2] + 1])
         if (np.diff(marks, axis=1, prepend=begins[:, None] - 1) < 2).any():
             raise RefusedMessageError("schema", "a row that is not `head fields stamp`")
         cuts = zip(begins.tolist(), marks[:, 0].tolist(), strict=True)
-        heads = [body[begin:end] for begin, end in cuts]
-        self._check_heads(header, set(heads))
-        cuts = zip((marks[:, 1] + 1).tolist(), marks[:, 2].tolist(), strict=True)
-        for stamp in {body[begin:end] for begin, end in cuts}:
-            if not STAMP.fullmatch(stamp):
-                raise RefusedMessageError("schema", "a row whose stamp is not a whole number")
-        return int(np.count_nonzero(octets == EQUALS)) - b"".join(heads).count(b"=")
+        tags_count = self._check_heads(header, [body[begin:end] for begin, end in cuts])
+        if not all(map(STAMP.fullmatch, _stamps(body, octets, marks[:, 1] + 1, marks[:, 2]))):
+            raise RefusedMessageError("schema", "a row whose stamp is not a whole number")
+        return int(np.count_nonzero(octets == EQUALS)) - tags_count
 
-    def _check_heads(self, header: FrameHeader, heads: set[bytes]) -> None:
+    def _check_heads(self, header: FrameHeader, heads: list[bytes]) -> int:
+        """Every head is one that this shard may send; how many tags they have in all."""
         fleet = self._fleets.get(header.fleet)
         if fleet is None or fleet.run != header.run:
             if len(self._fleets) >= FLEETS_LIMIT:
                 self._fleets.pop(next(iter(self._fleets)))
             fleet = self._fleets[header.fleet] = _Fleet(header.run)
-        known = fleet.heads.setdefault(header.shard, set())
-        unknown = heads - known
-        if not unknown:
-            return
+        known = fleet.heads.setdefault(header.shard, {})
+        unknown = set(heads).difference(known)
+        if unknown:
+            self._examine(header, fleet, unknown)
+            found = {head: head.count(b"=") for head in unknown}
+            if len(known) + len(found) > HEADS_PER_SHARD_LIMIT:
+                known = known | found
+            else:
+                known |= found
+        return sum(map(known.__getitem__, heads))
+
+    def _examine(self, header: FrameHeader, fleet: _Fleet, heads: set[bytes]) -> None:
+        """Heads that this shard has not sent before. Raises RefusedMessageError."""
         listed = self._owners().get(header.fleet)
         claims: set[str] = set()
-        for head in unknown:
+        for head in heads:
             tags = _tags(head)
             if tags.get("fleet") != header.fleet:
                 raise RefusedMessageError("owner", "a row of another fleet")
@@ -176,8 +190,17 @@ class Lanes:
                 raise RefusedMessageError("owner", reason)
             claims.add(satellite)
         fleet.owners |= dict.fromkeys(claims, header.shard)
-        if len(known) + len(unknown) <= HEADS_PER_SHARD_LIMIT:
-            known |= unknown
+
+
+def _stamps(body: bytes, octets: Octets, begins: Places, ends: Places) -> set[bytes]:
+    """The stamps of rows. A report's are alike: numpy sees that at a fifth of the cost."""
+    length = int(ends[0] - begins[0])
+    if length <= LONGEST_STAMP and (ends - begins == length).all():
+        rows = octets[begins[:, None] + np.arange(length)]
+        if (rows == rows[0]).all():
+            return {rows[0].tobytes()}
+    cuts = zip(begins.tolist(), ends.tolist(), strict=True)
+    return {body[begin:end] for begin, end in cuts}
 
 
 def _tags(head: bytes) -> dict[str, str]:

@@ -15,8 +15,8 @@ from influxdb_client.client.write.point import Point
 from pydantic import BaseModel
 
 from services.scenario_files import load_and_build
-from twin.reports import BusColumns, plan_shards
-from twin.sensors import bus_telemetry, snapshot
+from twin.reports import plan_shards
+from twin.sensors import bus_readings, in_wire_order, snapshot
 from twin.state import FloatArray
 from twin.step import initial_state
 from twin.surroundings import surroundings
@@ -81,11 +81,11 @@ def _values_of(scenario_file: str) -> tuple[list[str], FloatArray]:
     environment = model.at(0.0)
     state = initial_state(build.fleet, environment, 1)
     seen = snapshot(build.fleet, state, environment, 1, 1)
-    floats, states = bus_telemetry(np.arange(build.fleet.count), seen, 1)
-    bus: BusColumns = plan_shards(build.fleet, 1.0)[0].bus
+    bus = plan_shards(build.fleet, 1.0)[0].bus
+    readings = bus_readings(np.arange(build.fleet.count), seen, 1)
+    floats, states = in_wire_order(readings, bus.channels)
     layout = bus.layout
-    rounded = np.round(floats[:, bus.floats], 4)
-    table = np.column_stack([rounded, states[:, bus.states].astype(np.float64)])
+    table = np.column_stack([np.round(floats, 4), states.astype(np.float64)])
     return [*layout.floats, *layout.integers], table
 
 

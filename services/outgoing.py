@@ -20,12 +20,21 @@ class Outgoing:
     def _topics(self) -> Topics:
         return Topics(self.plan.build.fleet.name)
 
-    def add(self, shard: str, seq: int, frames: int, body: bytes, late: int, t_ns: int) -> int:
+    def add(
+        self,
+        shard: str,
+        seq: int,
+        frames: int,
+        body: bytes,
+        late: int,
+        t_ns: int,
+        lines: int | None = None,
+    ) -> int:
         """One shard's batch of a tick: rows, how many frames they are, how many of them late.
 
-        Returns the number of rows.
+        lines: rows of the body where they are known. Returns their number.
         """
-        lines = rows_count(body)
+        lines = rows_count(body) if lines is None else lines
         header = FrameHeader(
             v=FRAME_VERSION,
             fleet=self.plan.build.fleet.name,

@@ -6,15 +6,9 @@ InfluxDB keeps by database what all versions keep alike (retention policies are 
 
 from typing import NamedTuple
 
-import numpy as np
-
 from twin.channels import MINUTE_MEASUREMENTS
 
-MARKED = b"_1m,"
-"""Every measurement of MINUTE_MEASUREMENTS ends so, and then come its tags."""
 PREFIXES = tuple(f"{name},".encode() for name in MINUTE_MEASUREMENTS)
-LONGEST = max(map(len, PREFIXES))
-NEWLINE = 10
 
 
 class ByLength(NamedTuple):
@@ -25,19 +19,23 @@ class ByLength(NamedTuple):
 
 
 def by_length(lines: bytes) -> ByLength:
-    """Rows of line protocol by how long they are kept; most requests hold no minutes.
-
-    numpy finds the rows three times as fast as a search for MARKED through all their values.
-    """
-    ends = np.flatnonzero(np.frombuffer(lines, dtype=np.uint8) == NEWLINE)
-    begins = [0, *(ends[:-1] + 1).tolist()]
-    starts = {lines[begin : begin + LONGEST] for begin in begins}
-    if not any(start.startswith(PREFIXES) for start in starts):
+    """Rows of line protocol by how long they are kept; most requests hold no minutes."""
+    if not _has_minutes(lines):
         return ByLength(lines, b"")
     parts: tuple[list[bytes], list[bytes]] = ([], [])
     for line in lines.splitlines(keepends=True):
         parts[line.startswith(PREFIXES)].append(line)
     return ByLength(b"".join(parts[0]), b"".join(parts[1]))
+
+
+def _has_minutes(lines: bytes) -> bool:
+    """From row to row: searching all values for a measurement's name takes six times as long."""
+    begin = 0
+    while begin < len(lines):
+        if lines.startswith(PREFIXES, begin):
+            return True
+        begin = lines.find(b"\n", begin) + 1 or len(lines)
+    return False
 
 
 def is_minute(measurement: str) -> bool:

@@ -235,7 +235,9 @@ class Simulator:
         """One shard's batch; with playback, less what waits on board and plus what waited."""
         seq = shard.seq(self.tick)
         if self.recorders is None:
-            self._put(shard.name, seq, len(shard.rows), body + (minutes.body if minutes else b""))
+            lines = shard.lines + (len(minutes.places) if minutes else 0)
+            body += minutes.body if minutes else b""
+            self._put(shard.name, seq, len(shard.rows), body, lines=lines)
             self.on_report(body)
             return
         contact = self.state.ground_station_index >= 0
@@ -252,9 +254,10 @@ class Simulator:
         body: bytes,
         late: int = 0,
         t_ns: int | None = None,
+        lines: int | None = None,
     ) -> None:
         when_ns = self.time_ns if t_ns is None else t_ns
-        rows = self.outgoing.add(shard, seq, frames, body, late, when_ns)
+        rows = self.outgoing.add(shard, seq, frames, body, late, when_ns, lines)
         self.counts.frames_published += frames
         self.counts.frames_late += late
         self.counts.rows_published += rows

@@ -45,7 +45,7 @@ def stage_costs(scenario_file: str) -> StageCosts:
         nonlocal encode_s
         mark_s = time.process_time()
         body = encode(*arguments)
-        batch(header, body)
+        batch(header, body, len(arguments[0]))
         encode_s += time.process_time() - mark_s
         return body
 

@@ -23,7 +23,7 @@ from twin.channels import (
     by_name,
 )
 from twin.frames import FieldLayout, encode_rows
-from twin.reports import BUS_LAYOUT, EncodeRows, Shard
+from twin.reports import EncodeRows, Shard
 from twin.state import BoolArray, Fleet, FloatArray, IntArray
 
 MINUTE_NS: Final = 60 * 10**9
@@ -48,8 +48,6 @@ MINUTE_STATES: Final = ("eps_mode", "sat_health")
 MEAN_DECIMALS: Final = 2  # of a mean, beyond its channel's; our choice
 
 
-_FLOATS: Final = np.array([BUS_LAYOUT.floats.index(name) for name in MINUTE_CHANNELS])
-_STATES: Final = np.array([BUS_LAYOUT.integers.index(name) for name in MINUTE_STATES])
 _DECIMALS: Final = np.array([by_name()[name].decimals for name in MINUTE_CHANNELS])
 _SCALE: Final = 10.0**_DECIMALS
 
@@ -188,21 +186,23 @@ class SatelliteMinutes:
             found.append(MinuteRows(places[of], body))
         return found
 
-    def note(self, rows: IntArray, floats: FloatArray, states: IntArray) -> None:
-        """Values of reports as they are printed, (r, all) in wire order; each row once a tick."""
+    def note(self, rows: IntArray, readings: Mapping[str, FloatArray]) -> None:
+        """Readings of reports, (r,) each, rounded as they are printed; each row once a tick."""
         if not rows.size:
             return
         index: IntArray | slice = rows
         if int(rows[-1]) - int(rows[0]) + 1 == rows.size:  # ascending and without a hole
             index = slice(int(rows[0]), int(rows[-1]) + 1)
-        values = np.round(floats[:, _FLOATS] * _SCALE) / _SCALE
+        values = np.column_stack([readings[name] for name in MINUTE_CHANNELS])
+        values = np.round(values * _SCALE) / _SCALE
         there = np.isfinite(values)
         if self._reported is not None:
             there &= self._reported[index]
         now = self._current
         now.minute[index] = minute_of(self._now_ns)
         now.reports_count[index] += 1.0
-        now.worst[index] = np.maximum(now.worst[index], states[:, _STATES])
+        states = np.column_stack([readings[name] for name in MINUTE_STATES])
+        now.worst[index] = np.maximum(now.worst[index], states)
         if there.all():
             now.low[index] = np.minimum(now.low[index], values)
             now.high[index] = np.maximum(now.high[index], values)

@@ -6,7 +6,7 @@ not a burst. A satellite's report times are `phase + k * period` ticks: a pure f
 fleet, so every process knows them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import compress
@@ -19,9 +19,10 @@ from twin.channels import (
     BUS_CHANNELS,
     BUS_MEASUREMENT,
     CHANNEL_SETS,
+    Channel,
 )
 from twin.frames import FieldLayout, encode_rows, row_template
-from twin.sensors import Snapshot, accelerator_telemetry, bus_telemetry
+from twin.sensors import Snapshot, accelerator_telemetry, bus_readings, in_wire_order
 from twin.state import BoolArray, Fleet, FloatArray, IntArray
 from twin.upsets import accelerator_rows
 
@@ -37,29 +38,24 @@ BUS_LAYOUT = FieldLayout.of(BUS_CHANNELS)
 
 EncodeRows = Callable[[Sequence[bytes], FieldLayout, FloatArray, IntArray, int], bytes]
 """`twin.frames.encode_rows`, or what gives the same bytes."""
-NoteValues = Callable[[IntArray, FloatArray, IntArray], None]
-"""Rows of the fleet, and floats and states of their reports in wire order."""
+NoteValues = Callable[[IntArray, Mapping[str, FloatArray]], None]
+"""Rows of the fleet, and their readings by channel."""
 
 
 @dataclass(frozen=True)
 class BusColumns:
-    """What a satellite reports of its bus: layout, and which floats and states of all."""
+    """What a satellite reports of its bus."""
 
     layout: FieldLayout
-    floats: slice | IntArray
-    states: slice | IntArray
+    channels: tuple[Channel, ...]
 
 
 @cache
 def _bus_columns() -> tuple[BusColumns, ...]:
     """One for each of CHANNEL_SETS."""
-    found = [BusColumns(BUS_LAYOUT, slice(None), slice(None))]
-    for one in CHANNEL_SETS[1:]:
-        layout = FieldLayout.of(one.channels)
-        floats = [BUS_LAYOUT.floats.index(name) for name in layout.floats]
-        states = [BUS_LAYOUT.integers.index(name) for name in layout.integers]
-        found.append(BusColumns(layout, np.array(floats), np.array(states)))
-    return tuple(found)
+    return tuple(
+        BusColumns(FieldLayout.of(one.channels), tuple(one.channels)) for one in CHANNEL_SETS
+    )
 
 
 @dataclass(frozen=True)
@@ -76,6 +72,11 @@ class Shard:
     accelerator_layout: FieldLayout
     bus: BusColumns
     minute_delay_ns: int  # from the end of a minute until its roll-ups may leave
+
+    @property
+    def lines(self) -> int:
+        """Rows of its report."""
+        return len(self.bus_heads) + len(self.accelerator_heads)
 
     def is_due(self, tick: int) -> bool:
         """True at this shard's report times."""
@@ -170,7 +171,7 @@ def encode_reports(
     seen: Snapshot,
     time_ns: int,
     encode: EncodeRows = encode_rows,
-    note: NoteValues = lambda _rows, _floats, _states: None,
+    note: NoteValues = lambda _rows, _readings: None,
 ) -> Iterator[bytes]:
     """Line protocol of the reports of several shards at one tick, in order, as `encode_report`.
 
@@ -227,18 +228,22 @@ def _encoded(
         return
     seq = np.repeat([one.seq(seen.tick) for one in shards], [len(one.rows) for one in shards])
     rows = np.concatenate([one.rows for one in shards])
-    bus = bus_telemetry(rows, seen, seq)
-    note(rows, *bus)
+    readings = bus_readings(rows, seen, seq)
+    note(rows, readings)
+    tables: dict[int, tuple[FloatArray, IntArray]] = {}  # one for each set of channels
     accelerators = np.concatenate([one.accelerators for one in shards])
-    parts = accelerator_telemetry(accelerators, seen) if accelerators.size else bus
+    if accelerators.size:
+        part_floats, part_states = accelerator_telemetry(accelerators, seen)
     row = part = 0
     for one in shards:
+        if id(one.bus) not in tables:
+            tables[id(one.bus)] = in_wire_order(readings, one.bus.channels)
+        floats, states = tables[id(one.bus)]
         mine = slice(row, row := row + len(one.rows))
-        values = bus[0][mine][:, one.bus.floats], bus[1][mine][:, one.bus.states]
-        body = encode(one.bus_heads, one.bus.layout, *values, time_ns)
+        body = encode(one.bus_heads, one.bus.layout, floats[mine], states[mine], time_ns)
         if one.accelerators.size:
             mine = slice(part, part := part + len(one.accelerators))
-            values = parts[0][mine], parts[1][mine]
+            values = part_floats[mine], part_states[mine]
             body += encode(one.accelerator_heads, one.accelerator_layout, *values, time_ns)
         yield body
 

@@ -64,8 +64,12 @@ def bus_telemetry(
     satellites in one call cost a fraction of as many calls: some quantities take the whole
     fleet, and numpy's calls cost as much as a hundred of their numbers.
     """
-    values = bus_values(rows, seen, seq)
-    return _in_wire_order(reported(values, rows, seen), BUS_CHANNELS)
+    return in_wire_order(bus_readings(rows, seen, seq), BUS_CHANNELS)
+
+
+def bus_readings(rows: IntArray, seen: Snapshot, seq: int | IntArray) -> dict[str, FloatArray]:
+    """What `bus_telemetry` says, by channel, (r,) each: for who wants few of them."""
+    return reported(bus_values(rows, seen, seq), rows, seen)
 
 
 def bus_values(rows: IntArray, seen: Snapshot, seq: int | IntArray) -> dict[str, FloatArray]:
@@ -113,7 +117,7 @@ def accelerator_telemetry(accelerators: IntArray, seen: Snapshot) -> tuple[Float
     """Floats (r, f) and states (r, s) of the given flattened accelerators, in wire order."""
     values, keys = accelerator_values(accelerators, seen.fleet, seen.state)
     _add_noise(values, ACCEL_CHANNELS, keys, seen)
-    return _in_wire_order(values, ACCEL_CHANNELS)
+    return in_wire_order(values, ACCEL_CHANNELS)
 
 
 def _add_noise(
@@ -136,9 +140,10 @@ def _add_noise(
         values.update(zip(names, np.clip(drawn, low, high), strict=True))
 
 
-def _in_wire_order(
+def in_wire_order(
     values: Mapping[str, FloatArray], channels: Sequence[Channel]
 ) -> tuple[FloatArray, IntArray]:
+    """Floats (r, f) and states (r, s) of these channels; a state has no place for NaN."""
     floats = np.column_stack([values[c.name] for c in channels if not c.is_integer])
     states = np.column_stack([values[c.name] for c in channels if c.is_integer])
     return floats, states.astype(np.int64)

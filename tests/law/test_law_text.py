@@ -9,6 +9,7 @@ from twin.compiled.text import encode_rows_compiled
 from twin.frames import FieldLayout, encode_rows
 
 ROWS, FLOATS, STATES = 3, 4, 2
+LONG_NAME = "longer_than_what_is_copied_in_one_go"
 NUMBERS = st.one_of(
     st.floats(),
     st.floats(-1e6, 1e6),
@@ -25,7 +26,7 @@ NUMBERS = st.one_of(
     t_ns=st.integers(-(2**62), 2**62),
 )
 def test_law_compiled_rows_are_the_same_bytes(floats, states, decimals, t_ns):
-    layout = FieldLayout(tuple("abcd"), tuple("xy"), decimals)
+    layout = FieldLayout(("a", LONG_NAME, "c", "d"), (LONG_NAME + "_x", "y"), decimals)
     heads = [b"m,sat=A", b"m,sat=BB", b"m"]
     wanted = encode_rows(heads, layout, floats, states, t_ns)
     assert encode_rows_compiled(heads, layout, floats, states, t_ns) == wanted

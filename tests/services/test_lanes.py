@@ -162,6 +162,30 @@ def test_a_row_of_our_own_lane_is_head_fields_and_stamp(row: bytes) -> None:
             own(body)
 
 
+@pytest.mark.parametrize("stamp", [b"x", b"5x", b"-", b"12345678901234567890123"])
+def test_a_stamp_is_a_whole_number_however_many_rows_have_it(stamp: bytes) -> None:
+    def own(*stamps: bytes) -> Batch | None:
+        header = FrameHeader(FRAME_VERSION, "f", "run", "s0000", 0, 0, 5, 1, 0, 0)
+        body = b"".join(b"sat_state,fleet=f,sat=A x=1.0 %b\n" % one for one in stamps)
+        return checked("fleet/v1/f/tlm/s0000", batch(header, body))
+
+    for good in ((b"5", b"5"), (b"5", b"6"), (b"5", b"-16")):
+        accepted = own(*good)
+        assert accepted is not None and accepted.lines == 2
+    for bad in ((stamp, stamp), (b"5", stamp), (b"5", b"6", stamp)):
+        with pytest.raises(RefusedMessageError, match="whole number"):
+            own(*bad)
+
+
+@pytest.mark.parametrize("lines", [-1, 0, 1, 3])
+def test_a_batch_with_other_rows_than_its_header_says_is_refused(lines: int) -> None:
+    header = FrameHeader(FRAME_VERSION, "f", "run", "s0000", 0, 0, 5, 1, 0, 0)
+    payload = batch(header, GOOD + GOOD, lines)
+    with pytest.raises(RefusedMessageError, match=f"header says {lines}") as refused:
+        checked("fleet/v1/f/tlm/s0000", payload)
+    assert refused.value.kind == "frame"
+
+
 @given(st.binary(max_size=200))
 def test_law_any_bytes_are_stored_in_order_or_refused(payload: bytes) -> None:
     for topic in (LP, JSON, "fleet/v1/f/tlm/s0000"):

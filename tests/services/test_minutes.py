@@ -11,7 +11,7 @@ from servers import influxd_server
 
 from services.gaps import Question, audit
 from services.mqtt import Message
-from services.retention import MARKED, by_length
+from services.retention import by_length
 from services.rollup_journal import KEPT_COUNT, RollupJournal
 from services.runs import OpenedScenario, open_scenario, plan_simulation
 from services.settings import Settings, load_settings
@@ -25,6 +25,7 @@ from twin.minutes import MINUTE_CHANNELS, MINUTE_NS, MINUTE_STATES
 from twin.rollup_minutes import OVER_TIME
 from twin.rollups import REPORTED, Tables
 
+MARKED = b"_1m,"  # how every measurement of minutes ends, and then come its tags
 SCENARIO = """
 name: minutes
 epoch: 2026-03-20T12:00:25Z

@@ -5,9 +5,11 @@ and joins them. Here a row is written straight into a buffer.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twin.compiled.functions import exact_kernel
 from twin.frames import FieldLayout, encode_rows
@@ -16,13 +18,27 @@ from twin.state import FloatArray, IntArray
 # Two decimals of at most 15 digits are never the same float, so the shortest text that reads
 # back to a rounded number is that number itself (IEEE 754, double precision).
 _LARGEST: Final = 1e15
-_CELL_BYTES: Final = 28  # of a number with its comma and suffix: 15 digits, sign, point, zeros
-_ZERO, _COMMA, _POINT, _MINUS, _SPACE, _LETTER_E, _LETTER_I = np.frombuffer(
-    b"0,.- ei", dtype=np.uint8
-)
-_TEN: Final = np.uint64(10)
-_NONE: Final = np.uint64(0)
+_CELL_BYTES: Final = 28  # of a number with its suffix: 15 digits, sign, point, zeros
+_LABEL_BYTES: Final = 32
+"""Of a label that are copied in one go, needed or not: what comes next overwrites the rest."""
+_ZERO, _POINT, _MINUS, _SPACE, _LETTER_E, _LETTER_I = np.frombuffer(b"0.- ei", dtype=np.uint8)
+# Places in the buffer are unsigned: where they could be negative, numba looks at each whether it
+# counts from the end, and that costs more than the copying.
+_U: Final = np.uint64
+_NONE, _ONE, _TWO, _FIVE, _TEN = (np.uint64(number) for number in (0, 1, 2, 5, 10))
+_HUNDRED: Final = np.uint64(100)
+_COPIED: Final = np.uint64(_LABEL_BYTES)
 _POWERS: Final = np.array([10**power for power in range(20)], dtype=np.uint64)
+_PAIRS: Final = np.frombuffer(b"".join(b"%02d" % pair for pair in range(100)), dtype=np.uint8)
+
+
+@lru_cache(maxsize=64)
+def _labels(layout_names: tuple[str, ...]) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
+    """`,name=` of every field, (fields, at least _LABEL_BYTES), and how long each is."""
+    texts = [f",{name}=".encode() for name in layout_names]
+    width = max([_LABEL_BYTES, *map(len, texts)])
+    table = np.frombuffer(b"".join(text.ljust(width) for text in texts), dtype=np.uint8)
+    return table.reshape(-1, width), np.array([len(text) for text in texts], dtype=np.uint64)
 
 
 def encode_rows_compiled(
@@ -32,21 +48,21 @@ def encode_rows_compiled(
     if not heads:
         return b""
     text = b"".join(heads)
-    ends = np.cumsum([len(head) for head in heads], dtype=np.int64)
-    labels, label_ends = layout.labels
+    ends = np.cumsum([len(head) for head in heads], dtype=np.uint64)
+    labels, sizes = _labels((*layout.floats, *layout.integers))
     stamp = b" %d\n" % t_ns
-    row_bytes = labels.size + _CELL_BYTES * label_ends.size + len(stamp)
-    out = np.empty(len(text) + len(heads) * row_bytes, dtype=np.uint8)
+    row_bytes = int(sizes.sum()) + _CELL_BYTES * sizes.size + len(stamp)
+    out = np.empty(len(text) + len(heads) * row_bytes + labels.shape[1], dtype=np.uint8)
     size = _rows(
         out,
         np.frombuffer(text, dtype=np.uint8),
         ends,
         labels,
-        label_ends,
-        np.ascontiguousarray(floats),
+        sizes,
+        floats,
         10.0**layout.decimals,
-        layout.decimals,
-        np.ascontiguousarray(integers),
+        layout.decimals.astype(np.uint64),
+        integers,
         np.frombuffer(stamp, dtype=np.uint8),
     )
     if size < 0:
@@ -55,62 +71,82 @@ def encode_rows_compiled(
 
 
 @exact_kernel
-def _copied(out: Any, at: int, text: Any, begin: int, end: int) -> int:
+def _copied(out: Any, at: Any, text: Any, begin: Any, end: Any) -> Any:
     for index in range(begin, end):
         out[at] = text[index]
-        at += 1
+        at += _ONE
     return at
 
 
 @exact_kernel
-def _digits_count(number: Any) -> int:
-    count = 1
-    while count < _POWERS.size and number >= _POWERS[count]:
-        count += 1
+def _label(out: Any, at: Any, labels: Any, sizes: Any, field: Any) -> Any:
+    for index in range(_COPIED):  # a constant: one or two instructions
+        out[at + index] = labels[field, index]
+    for index in range(_COPIED, sizes[field]):
+        out[at + index] = labels[field, index]
+    return at + sizes[field]
+
+
+@exact_kernel
+def _digits_count(number: Any) -> Any:
+    count = _ONE
+    while count < _U(20) and number >= _POWERS[count]:
+        count += _ONE
     return count
 
 
 @exact_kernel
-def _digits(out: Any, end: int, number: Any, count: int) -> Any:
+def _digits(out: Any, end: Any, number: Any, count: Any) -> Any:
     """The last `count` digits of a number before `end`; what is left of the number."""
-    for index in range(end - 1, end - 1 - count, -1):
+    while count >= _TWO:
+        rest = number // _HUNDRED
+        pair = _TWO * (number - rest * _HUNDRED)
+        out[end - _TWO], out[end - _ONE] = _PAIRS[pair], _PAIRS[pair + _ONE]
+        end, count, number = end - _TWO, count - _TWO, rest
+    if count:
         rest = number // _TEN
-        out[index] = np.uint8(number - rest * _TEN) + _ZERO
+        out[end - _ONE] = np.uint8(number - rest * _TEN) + _ZERO
         number = rest
     return number
 
 
 @exact_kernel
-def _real(out: Any, at: int, number: Any, decimals: int) -> int:
-    """number / 10^decimals as orjson prints it: no zeros at the end, but one after the point."""
-    while decimals > 0:
-        rest = number // _TEN
-        if rest * _TEN != number:
-            break
-        number = rest
-        decimals -= 1
+def _with_exponent(out: Any, at: Any, number: Any, decimals: Any) -> Any:
+    """number / 10^decimals, below 1e-5: its first digit, a point and the others, e-6 to e-99."""
     count = _digits_count(number)
-    exponent = count - 1 - decimals
-    if exponent < -5 and number != _NONE:
-        end = at + count
-        if count > 1:
-            end += 1
-            number = _digits(out, end, number, count - 1)
-            out[at + 1] = _POINT
-        _digits(out, at + 1, number, 1)
-        out[end], out[end + 1] = _LETTER_E, _MINUS
-        digits_count = 2 if exponent < -9 else 1
-        _digits(out, end + 2 + digits_count, np.uint64(-exponent), digits_count)
-        return end + 2 + digits_count
-    wholes_count = max(1, count - decimals)
-    point = at + wholes_count
-    end = point + 1 + max(1, decimals)
-    if decimals == 0:
-        out[end - 1] = _ZERO
-    else:
-        number = _digits(out, end, number, decimals)
+    exponent = decimals + _ONE - count
+    end = at + count
+    if count > _ONE:
+        end += _ONE
+        number = _digits(out, end, number, count - _ONE)
+        out[at + _ONE] = _POINT
+    _digits(out, at + _ONE, number, _ONE)
+    out[end], out[end + _ONE] = _LETTER_E, _MINUS
+    count = _digits_count(exponent)
+    _digits(out, end + _TWO + count, exponent, count)
+    return end + _TWO + count
+
+
+@exact_kernel
+def _real(out: Any, at: Any, number: Any, decimals: Any) -> Any:
+    """number / 10^decimals as orjson prints it: no zeros at the end, but one after the point."""
+    whole = number // _POWERS[decimals]
+    if whole == _NONE and decimals > _FIVE and number != _NONE:
+        while number % _TEN == _NONE:
+            number //= _TEN
+            decimals -= _ONE
+        if _digits_count(number) + _FIVE <= decimals:  # where orjson begins to print exponents
+            return _with_exponent(out, at, number, decimals)
+    point = at + _digits_count(whole)
+    _digits(out, point, whole, point - at)
     out[point] = _POINT
-    _digits(out, point, number, wholes_count)
+    if decimals == _NONE:
+        out[point + _ONE] = _ZERO
+        return point + _TWO
+    end = point + _ONE + decimals
+    _digits(out, end, number - whole * _POWERS[decimals], decimals)
+    while out[end - _ONE] == _ZERO and end > point + _TWO:
+        end -= _ONE
     return end
 
 
@@ -120,50 +156,43 @@ def _rows(
     heads: Any,
     ends: Any,
     labels: Any,
-    label_ends: Any,
+    sizes: Any,
     floats: Any,
     scale: Any,
     decimals: Any,
     integers: Any,
     stamp: Any,
-) -> int:
+) -> Any:
     """Write all rows; the size, or -1 where a number is too large for this way of printing."""
-    at = head = 0
-    floats_count, integers_count = floats.shape[1], integers.shape[1]
-    for row in range(ends.size):
+    at, head = _NONE, _NONE
+    floats_count, integers_count = _U(floats.shape[1]), _U(integers.shape[1])
+    for row in range(_U(ends.size)):
         at = _copied(out, at, heads, head, ends[row])
-        head = ends[row]
-        separator, label = _SPACE, 0
+        head, first = ends[row], at
         for column in range(floats_count):
-            value = floats[row, column]
-            if np.isfinite(value):
-                scaled = np.rint(value * scale[column])
-                if not abs(scaled) < _LARGEST:
-                    return -1
-                out[at] = separator
-                separator = _COMMA
-                at = _copied(out, at + 1, labels, label, label_ends[column])
+            scaled = np.rint(floats[row, column] * scale[column])
+            if abs(scaled) < _LARGEST:
+                at = _label(out, at, labels, sizes, column)
                 if np.signbit(scaled):
                     out[at] = _MINUS
-                    at += 1
-                at = _real(out, at, np.uint64(abs(scaled)), decimals[column])
-            label = label_ends[column]
+                    at += _ONE
+                at = _real(out, at, _U(abs(scaled)), decimals[column])
+            elif np.isfinite(floats[row, column]):
+                return -1
         for column in range(integers_count):
             number = integers[row, column]
-            out[at] = separator
-            separator = _COMMA
-            end = label_ends[floats_count + column]
-            at = _copied(out, at + 1, labels, label, end)
-            label = end
+            at = _label(out, at, labels, sizes, floats_count + column)
             if number < 0:
                 if number == np.iinfo(np.int64).min:
                     return -1
                 out[at] = _MINUS
-                at += 1
+                at += _ONE
                 number = -number
-            at += _digits_count(np.uint64(number))
-            _digits(out, at, np.uint64(number), _digits_count(np.uint64(number)))
+            count = _digits_count(_U(number))
+            at += count
+            _digits(out, at, _U(number), count)
             out[at] = _LETTER_I
-            at += 1
-        at = _copied(out, at, stamp, 0, stamp.size)
-    return at
+            at += _ONE
+        out[first] = _SPACE  # where the first label has its comma
+        at = _copied(out, at, stamp, _NONE, _U(stamp.size))
+    return np.int64(at)
