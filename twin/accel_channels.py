@@ -13,7 +13,7 @@ from twin.ageing import clock_margin_frac
 from twin.constants import CELSIUS_ZERO_K
 from twin.heat_network import DIE, PLATE
 from twin.noise import derived_keys, normal
-from twin.state import Fleet, FleetParams, FleetState, FloatArray, IntArray, KeyArray
+from twin.state import Fleet, FleetParams, FleetState, FloatArray, IntArray, KeyArray, Rows
 from twin.upsets import accelerator_rows
 
 MEMORY_LEAD_K: Final = 8.0  # HBM above the die at full load (assumption)
@@ -69,7 +69,7 @@ def _die_temp_k(keys: KeyArray, sat: IntArray, state: FleetState) -> FloatArray:
     return die_k
 
 
-def hottest_die_temp_k(rows: IntArray, fleet: Fleet, state: FleetState) -> FloatArray:
+def hottest_die_temp_k(rows: Rows, fleet: Fleet, state: FleetState) -> FloatArray:
     """Hottest accelerator of each satellite [K], (r,); the mean die where there is none."""
     counts, keys = fleet.params.accel_count[rows], fleet.satellite_key[rows]
     least, most = _die_spread_range(keys.tobytes(), counts.tobytes())

@@ -172,6 +172,8 @@ class SatelliteMinutes:
 
     def _printed(self, shard: Shard, places: IntArray, encode: EncodeRows) -> list[MinuteRows]:
         """The ended minutes of some of a shard's satellites, which are forgotten with that."""
+        if not places.size:
+            return []
         rows = shard.rows[places]
         minutes = self._ended.minute[rows]
         prefix, begun = len(BUS_MEASUREMENT), SAT_MINUTE_MEASUREMENT.encode()

@@ -15,7 +15,7 @@ from twin.fault_effects import FaultEffects
 from twin.heat_network import LOOP, RADIATOR
 from twin.radiation import dose_rate_rad_s, see_rate_per_s
 from twin.replacing import replace
-from twin.state import SEE_KINDS, Environment, Fleet, FleetState, FloatArray, IntArray
+from twin.state import SEE_KINDS, Environment, Fleet, FleetState, FloatArray, Rows
 from twin.thermal import radiator_absorbed_w
 
 SEASON_HORIZON_DAY: Final = 32.0  # a month ahead, and a step; by definition
@@ -28,7 +28,7 @@ _SUN_RAD_DAY: Final = 2.0 * np.pi / 365.2422  # mean motion; public
 
 
 def radiation_model(
-    rows: IntArray, fleet: Fleet, environment: Environment, broken: FaultEffects
+    rows: Rows, fleet: Fleet, environment: Environment, broken: FaultEffects
 ) -> dict[str, FloatArray]:
     """Dose and uncorrectable errors that map and cosmic rays make here, without any storm.
 
@@ -52,7 +52,7 @@ def radiation_model(
 
 
 def heat_model(
-    rows: IntArray, fleet: Fleet, state: FleetState, environment: Environment
+    rows: Rows, fleet: Fleet, state: FleetState, environment: Environment
 ) -> dict[str, FloatArray]:
     """Heat absorbed beyond the clean radiator's, and the loop's drop over that of its design.
 
@@ -83,7 +83,7 @@ def heat_model(
     }
 
 
-def eclipse_season_day(rows: IntArray, environment: Environment) -> FloatArray:
+def eclipse_season_day(rows: Rows, environment: Environment) -> FloatArray:
     """Time until the orbit enters the Earth's shadow again [day], (r,): 0 in season, 32 = later.
 
     A season lasts as long as no 32 days pass without a shadow: the planes of a shell at 53 deg

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from twin.channels import BUS_CHANNELS
 from twin.environment import EnvironmentSettings
 from twin.errors import TwinError
 from twin.faults import FaultPlan
@@ -24,7 +25,7 @@ from twin.rollups import (
     rollup_table,
     tenant_table,
 )
-from twin.sensors import Snapshot, bus_telemetry, snapshot
+from twin.sensors import Snapshot, bus_readings, in_wire_order, snapshot
 from twin.shards import fleet_slice, halo_rows, part_bounds, take_fleet
 from twin.state import BoolArray, Fleet, FloatArray, IntArray
 from twin.step import initial_state, step
@@ -185,15 +186,16 @@ class Observer:
         taken = []
         for seen, rows, first in run.views():
             span = slice(first, first + rows.size)
-            floats, states = bus_telemetry(rows, seen, seq=number)
-            for name, column in channel_columns(rows, seen, floats, states).items():
+            readings = bus_readings(rows, seen, seq=number)
+            for name, column in channel_columns(rows, seen, readings).items():
                 values.setdefault(name, np.empty(self._count))[span] = column
             range_m[span] = seen.state.link_range_m[rows]
             present[span] = seen.broken.in_service[rows]
             if self._tenants_count:
                 tenants = tenant_table(seen, rows)
             chosen = self._wanted[(self._wanted >= first) & (self._wanted < span.stop)] - first
-            taken.append((floats[chosen], states[chosen]))
+            some = {name: values[chosen] for name, values in readings.items()}
+            taken.append(in_wire_order(some, BUS_CHANNELS))
         range_m[self._neighbour < 0] = np.nan
         parts = linked_parts(range_m, self._neighbour, self._fleet.params)
         values[PART] = np.where(present, parts, np.nan)

@@ -21,7 +21,7 @@ from twin.coolant import (
 from twin.fault_effects import FaultEffects
 from twin.heat_network import ARRAY, LOOP, RADIATOR
 from twin.power import array_available_w
-from twin.state import Environment, Fleet, FleetState, FloatArray, IntArray
+from twin.state import Environment, Fleet, FleetState, FloatArray, IntArray, Rows
 
 FULL_SUN_FRAC: Final = 0.999  # no shadow to speak of: the array can be judged; assumption
 TURNED_AREA_GAIN: Final = 9.0  # wings across the flow, over edge-on; Starlink 2022; public
@@ -30,7 +30,7 @@ CELL_SPREAD_FRAC: Final = 0.10  # of a cell's resistance, from cell to cell (ass
 
 
 def attitude(
-    rows: IntArray, environment: Environment, state: FleetState, broken: FaultEffects
+    rows: Rows, environment: Environment, state: FleetState, broken: FaultEffects
 ) -> dict[str, FloatArray]:
     """Body rate and angle from the Sun attitude."""
     radius_m = np.linalg.norm(environment.position_teme_m[rows], axis=1)
@@ -43,7 +43,7 @@ def attitude(
     }
 
 
-def drag_area_gain(rows: IntArray, state: FleetState, broken: FaultEffects) -> FloatArray:
+def drag_area_gain(rows: Rows, state: FleetState, broken: FaultEffects) -> FloatArray:
     """Area across the flow over that of the edge-on attitude, (r,): 1 + 9 |sin(error)|.
 
     A turned body shows its wings: 10 to 20 times the area; 10 here.
@@ -53,7 +53,7 @@ def drag_area_gain(rows: IntArray, state: FleetState, broken: FaultEffects) -> F
 
 
 def array_model(
-    rows: IntArray, fleet: Fleet, state: FleetState, environment: Environment
+    rows: Rows, fleet: Fleet, state: FleetState, environment: Environment
 ) -> dict[str, FloatArray]:
     """What the array could give, and what an undamaged one would: the same model, no faults."""
     params = fleet.params.take(rows)
@@ -73,7 +73,7 @@ def array_model(
 
 
 def cells(
-    rows: IntArray, fleet: Fleet, state: FleetState, broken: FaultEffects
+    rows: Rows, fleet: Fleet, state: FleetState, broken: FaultEffects
 ) -> dict[str, FloatArray]:
     """Spread of the string's cells: their own, that of their resistances, and dead ones."""
     params = fleet.params
@@ -88,7 +88,7 @@ def cells(
 
 
 def coolant(
-    rows: IntArray, fleet: Fleet, state: FleetState, broken: FaultEffects
+    rows: Rows, fleet: Fleet, state: FleetState, broken: FaultEffects
 ) -> dict[str, FloatArray]:
     """The pumped loop; nan where there are heat pipes, but for their supply temperature."""
     params = fleet.params.take(rows)
@@ -107,7 +107,7 @@ def coolant(
     }
 
 
-def platform(rows: IntArray, broken: FaultEffects) -> dict[str, FloatArray]:
+def platform(rows: Rows, broken: FaultEffects) -> dict[str, FloatArray]:
     """Deployment, service, firmware and clock."""
     deployed = np.minimum(broken.array_deployed_frac[rows], broken.radiator_deployed_frac[rows])
     return {

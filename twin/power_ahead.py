@@ -14,7 +14,7 @@ from twin.constants import EARTH_GM_M3_S2
 from twin.eclipse import shadow_left_s
 from twin.power import ECLIPSE_SUNLIT_FRAC, LOAD_SHED, SAFE, SAFE_SOC_FRAC, shed_soc_frac
 from twin.replacing import replace
-from twin.state import Environment, FleetParams, FleetState, FloatArray, IntArray
+from twin.state import Environment, FleetParams, FleetState, FloatArray, IntArray, Rows
 
 AHEAD_MARGIN_FRAC: Final = 0.02  # charge kept above the trigger for what the forecast misses;
 # assumption, twice the error of a forecast over a low orbit's whole eclipse
@@ -115,7 +115,7 @@ def ahead_cap_w(
 
 
 def eclipse_end_soc_frac(
-    rows: IntArray, state: FleetState, environment: Environment, params: FleetParams
+    rows: Rows, state: FleetState, environment: Environment, params: FleetParams
 ) -> FloatArray:
     """State of charge at the end of the eclipse under way at the present draw [0-1], (r,).
 
@@ -130,11 +130,11 @@ def eclipse_end_soc_frac(
         environment.sun_unit,
     )
     draw_w = np.maximum(-state.battery_voltage_v[rows] * state.battery_current_a[rows], 0.0)
-    aged = aged_params(params, state.battery_health_frac)
-    return end_soc_frac(state.soc_frac[rows], draw_w, left_s, _battery_of(rows, aged))
+    aged = aged_params(_battery_of(rows, params), state.battery_health_frac[rows])
+    return end_soc_frac(state.soc_frac[rows], draw_w, left_s, aged)
 
 
-def _battery_of(rows: IntArray, params: FleetParams) -> FleetParams:
+def _battery_of(rows: Rows, params: FleetParams) -> FleetParams:
     """Batteries of some satellites, (r,); the other fields stay whole: nobody here reads them."""
     return replace(
         params,

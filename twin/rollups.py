@@ -10,13 +10,13 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from twin.channels import BUS_CHANNELS, FLEET_MEASUREMENT, PLANE_MEASUREMENT, TENANT_MEASUREMENT
+from twin.channels import FLEET_MEASUREMENT, PLANE_MEASUREMENT, TENANT_MEASUREMENT
 from twin.frames import FieldLayout, encode_rows, row_template
 from twin.latency import link_parts
 from twin.ledger import ENERGY, TOKENS, Ledger, encode_ledger, ledger_columns
 from twin.rollup_bins import encode_bins
 from twin.rollup_fields import FIELDS, LIVE_FIELDS, PART, Field
-from twin.sensors import Snapshot, bus_telemetry
+from twin.sensors import Snapshot, bus_readings
 from twin.state import Fleet, FleetParams, FleetState, FloatArray, IntArray
 
 
@@ -31,23 +31,15 @@ REPORTED_LAYOUT: Final = _layout(REPORTED)
 
 
 def channel_columns(
-    rows: IntArray,
-    seen: Snapshot,
-    floats: FloatArray,
-    states: IntArray,
-    *,
-    live: bool = False,
+    rows: IntArray, seen: Snapshot, readings: Mapping[str, FloatArray], *, live: bool = False
 ) -> dict[str, FloatArray]:
-    """The channels that roll-ups need, (r,) each, from the telemetry of these rows; less PART.
+    """The channels that roll-ups need, (r,) each, of the readings of these rows; less PART.
 
     live: with those of LIVE_FIELDS.
 
     Nothing but `sat_service` is known of a satellite that is not in service: nan.
     """
-    values = {
-        channel: (floats if index >= 0 else states.astype(np.float64))[:, abs(index) - 1]
-        for channel, index in _columns(live).items()
-    }
+    values = {channel: readings[channel] for channel in _columns(live)}
     absent = ~seen.broken.in_service[rows]
     if absent.any():
         for channel in values.keys() - {"sat_service"}:
@@ -77,7 +69,7 @@ class Tables(NamedTuple):
 
 def rollup_columns(seen: Snapshot, rows: IntArray) -> Columns:
     """What these satellites give to the roll-ups, (r, ...); a row depends on no other row."""
-    columns = channel_columns(rows, seen, *bus_telemetry(rows, seen, seq=0), live=True)
+    columns = channel_columns(rows, seen, bus_readings(rows, seen, seq=0), live=True)
     columns[_ABSENT] = (~seen.broken.in_service[rows]).astype(np.float64)
     columns[_RANGES] = seen.state.link_range_m[rows]
     ledger = ledger_columns(seen.fleet, seen.state)
@@ -205,16 +197,10 @@ def _rows(heads: list[bytes], table: FloatArray, time_ns: int) -> bytes:
 
 
 @lru_cache(maxsize=2)
-def _columns(live: bool = False) -> dict[str, int]:
-    """Where each channel stands: +k is float column k-1, -k is state column k-1."""
-    floats = [channel.name for channel in BUS_CHANNELS if not channel.is_integer]
-    states = [channel.name for channel in BUS_CHANNELS if channel.is_integer]
+def _columns(live: bool = False) -> tuple[str, ...]:
+    """Channels that roll-ups are made of, in the order of their names."""
     fields = REPORTED if live else FIELDS
-    wanted = {name for name, _, _ in fields.values()} - {PART}
-    return {
-        name: floats.index(name) + 1 if name in floats else -states.index(name) - 1
-        for name in wanted
-    }
+    return tuple(sorted({name for name, _, _ in fields.values()} - {PART}))
 
 
 @lru_cache(maxsize=4)

@@ -17,7 +17,15 @@ from twin.channels import ACCEL_CHANNELS, BUS_CHANNELS, Channel
 from twin.fault_effects import FaultEffects, neutral_effects
 from twin.faulted import broken_environment
 from twin.noise import normals
-from twin.state import Environment, Fleet, FleetState, FloatArray, IntArray, KeyArray
+from twin.state import (
+    Environment,
+    Fleet,
+    FleetState,
+    FloatArray,
+    IntArray,
+    KeyArray,
+    neighbours,
+)
 
 GROUP_VALUES: Final = 16_384
 """Numbers of noise that are drawn at once: a part of a core's cache."""
@@ -78,22 +86,23 @@ def bus_values(rows: IntArray, seen: Snapshot, seq: int | IntArray) -> dict[str,
     Without the channels of health, which judge readings.
     """
     fleet, state, environment = seen.fleet, seen.state, seen.environment
-    values = state_channels.orbit(rows, fleet.params, environment)
-    values["orb_decay_model_m_day"] = values["orb_sma_decay_m_day"] / seen.broken.drag_gain[rows]
-    values["orb_sma_decay_m_day"] *= plant_channels.drag_area_gain(rows, state, seen.broken)
-    values["orb_eclipse_season_day"] = model_channels.eclipse_season_day(rows, environment)
-    values |= plant_channels.attitude(rows, environment, state, seen.broken)
-    values |= state_channels.power(rows, fleet, state, environment)
-    values |= plant_channels.array_model(rows, fleet, state, environment)
-    values |= plant_channels.cells(rows, fleet, state, seen.broken)
-    values |= state_channels.heat(rows, fleet, state)
-    values |= plant_channels.coolant(rows, fleet, state, seen.broken)
-    values |= state_channels.radiation(rows, environment, state)
-    values |= model_channels.radiation_model(rows, fleet, environment, seen.broken)
-    values |= model_channels.heat_model(rows, fleet, state, environment)
-    values |= state_channels.work(rows, fleet, state)
-    values |= state_channels.links(rows, fleet, state, seen.broken)
-    values |= plant_channels.platform(rows, seen.broken)
+    chosen = neighbours(rows)
+    values = state_channels.orbit(chosen, fleet.params, environment)
+    values["orb_decay_model_m_day"] = values["orb_sma_decay_m_day"] / seen.broken.drag_gain[chosen]
+    values["orb_sma_decay_m_day"] *= plant_channels.drag_area_gain(chosen, state, seen.broken)
+    values["orb_eclipse_season_day"] = model_channels.eclipse_season_day(chosen, environment)
+    values |= plant_channels.attitude(chosen, environment, state, seen.broken)
+    values |= state_channels.power(chosen, fleet, state, environment)
+    values |= plant_channels.array_model(chosen, fleet, state, environment)
+    values |= plant_channels.cells(chosen, fleet, state, seen.broken)
+    values |= state_channels.heat(chosen, fleet, state)
+    values |= plant_channels.coolant(chosen, fleet, state, seen.broken)
+    values |= state_channels.radiation(chosen, environment, state)
+    values |= model_channels.radiation_model(chosen, fleet, environment, seen.broken)
+    values |= model_channels.heat_model(chosen, fleet, state, environment)
+    values |= state_channels.work(chosen, fleet, state)
+    values |= state_channels.links(chosen, fleet, state, seen.broken)
+    values |= plant_channels.platform(chosen, seen.broken)
     values["tm_seq"] = np.broadcast_to(np.asarray(seq, dtype=np.float64), rows.shape)
     return values
 

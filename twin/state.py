@@ -15,6 +15,16 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 KeyArray = NDArray[np.uint64]
 BoolArray = NDArray[np.bool_]
+Rows = IntArray | slice
+"""Satellites, (r,) rows of the fleet; a slice where they are neighbours, which copies nothing."""
+
+
+def neighbours(rows: IntArray) -> Rows:
+    """A slice for rows that follow one another; others as they are."""
+    if rows.size and int(rows[-1]) - int(rows[0]) + 1 == rows.size and (np.diff(rows) == 1).all():
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
+
 
 THERMAL_NODES = ("die", "cold_plate", "loop", "radiator", "battery", "bus", "array")
 """Order of the second axis of every (n, 7) thermal array."""
@@ -96,17 +106,17 @@ class FleetParams:
     ground_rate_bit_s: FloatArray
     ground_relayed: BoolArray  # True: reaches the ground through a relay constellation at all times
 
-    def take(self, rows: IntArray) -> "FleetParams":
+    def take(self, rows: Rows) -> "FleetParams":
         """The same parameters for the given rows: (classes,) in, (n,) out.
 
         Neighbouring rows in order are views of the arrays, which nobody writes to; all of them
         are these parameters themselves.
         """
-        chosen: IntArray | slice = rows
-        if rows.size > 1 and (rows[1:] - rows[:-1] == 1).all():
-            if rows.size == self.mass_kg.size:
-                return self
-            chosen = slice(int(rows[0]), int(rows[-1]) + 1)
+        chosen = rows if isinstance(rows, slice) else neighbours(rows)
+        if isinstance(chosen, slice) and range(self.mass_kg.size)[chosen] == range(
+            self.mass_kg.size
+        ):
+            return self
         return replace(self, **{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
 
 

@@ -25,7 +25,7 @@ from twin.state import (
     FleetParams,
     FleetState,
     FloatArray,
-    IntArray,
+    Rows,
 )
 from twin.trapped import in_saa
 from twin.upsets import accelerator_rows, accelerators_up_count
@@ -36,7 +36,7 @@ BITS_PER_GB: Final = 8e9  # by definition
 J_PER_WH: Final = 3600.0  # by definition
 
 
-def orbit(rows: IntArray, params: FleetParams, environment: Environment) -> dict[str, FloatArray]:
+def orbit(rows: Rows, params: FleetParams, environment: Environment) -> dict[str, FloatArray]:
     """Place, speed, decay, sunlight and the local time."""
     radius_m = np.linalg.norm(environment.position_teme_m[rows], axis=1)
     speed_m_s = np.linalg.norm(environment.velocity_teme_m_s[rows], axis=1)
@@ -64,7 +64,7 @@ def orbit(rows: IntArray, params: FleetParams, environment: Environment) -> dict
 
 
 def power(
-    rows: IntArray, fleet: Fleet, state: FleetState, environment: Environment
+    rows: Rows, fleet: Fleet, state: FleetState, environment: Environment
 ) -> dict[str, FloatArray]:
     """Battery, array, loads and mode; NaN where there is no battery or array."""
     params = fleet.params
@@ -105,7 +105,7 @@ def power(
     }
 
 
-def heat(rows: IntArray, fleet: Fleet, state: FleetState) -> dict[str, FloatArray]:
+def heat(rows: Rows, fleet: Fleet, state: FleetState) -> dict[str, FloatArray]:
     """Temperatures of the network, heat radiated and absorbed, and the margin to throttling."""
     temp_c = state.node_temp_k[rows] - CELSIUS_ZERO_K
     hottest_k = hottest_die_temp_k(rows, fleet, state)
@@ -125,7 +125,7 @@ def heat(rows: IntArray, fleet: Fleet, state: FleetState) -> dict[str, FloatArra
     }
 
 
-def radiation(rows: IntArray, environment: Environment, state: FleetState) -> dict[str, FloatArray]:
+def radiation(rows: Rows, environment: Environment, state: FleetState) -> dict[str, FloatArray]:
     """Fluxes, cutoff, dose, space-weather levels and single-event counts."""
     events = state.see_event_count[rows].astype(np.float64)
     kind = {name: events[:, index] for index, name in enumerate(SEE_KINDS)}
@@ -147,7 +147,7 @@ def radiation(rows: IntArray, environment: Environment, state: FleetState) -> di
     }
 
 
-def work(rows: IntArray, fleet: Fleet, state: FleetState) -> dict[str, FloatArray]:
+def work(rows: Rows, fleet: Fleet, state: FleetState) -> dict[str, FloatArray]:
     """Jobs, goodput and what a joule brings."""
     params = fleet.params
     layout = accelerator_rows(params.accel_count)
@@ -176,7 +176,7 @@ def work(rows: IntArray, fleet: Fleet, state: FleetState) -> dict[str, FloatArra
 
 
 def links(
-    rows: IntArray, fleet: Fleet, state: FleetState, broken: FaultEffects
+    rows: Rows, fleet: Fleet, state: FleetState, broken: FaultEffects
 ) -> dict[str, FloatArray]:
     """Links that should exist are counted; ranges and margins are of those that are up."""
     rate_bit_s = fleet.params.link_rate_bit_s[rows]
