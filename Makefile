@@ -45,7 +45,8 @@ bench: $(RUNTIME) debian ## Measure the physics, beside Basilisk if it is there,
 	$(BIN)/twin bench physics $(ARGS)
 	$(BIN)/twin bench rules $(ARGS)
 	$(BIN)/twin bench drills $(ARGS)
-	$(BIN)/twin bench pipeline $(ARGS)
+	@# The tuned store: as root, the kernel's huge pages are on for these minutes (docs/pipeline.md).
+	$(BIN)/twin bench pipeline --huge-pages $(ARGS)
 
 soak: $(RUNTIME) debian ## 1,000 satellites on real servers for SOAK_S seconds: does anything grow?
 	$(BIN)/twin bench soak --for $(SOAK_S)s $(ARGS)

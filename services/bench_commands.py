@@ -77,6 +77,13 @@ def pipeline(
     briefly: Annotated[
         bool, typer.Option("--quick", help="Few satellites, seconds: whether it runs.")
     ] = False,
+    large_pages: Annotated[
+        bool,
+        typer.Option(
+            "--huge-pages",
+            help="Set the kernel's transparent huge pages to `always` for this run (root only).",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """From tick to queryable row: values/s, latency, losses, processor time of each part.
@@ -86,13 +93,18 @@ def pipeline(
     sample) runs in turns with ours. About two minutes more than --for.
     """
     from services.bench import as_json as line
+    from services.huge_pages import huge_pages
     from services.pipeline_bench import Size, bench_pipeline, quick
     from services.process import run
+
+    def say(text: str) -> None:
+        typer.echo(text, err=as_json)
 
     if not duration >= 10.0:
         raise typer.BadParameter("at least 10s", param_hint="--for")
     size = quick(satellites) if briefly else Size(satellites, duration)
-    figures = run(bench_pipeline(lambda text: typer.echo(text, err=as_json), size))
+    with huge_pages(large_pages, say):
+        figures = run(bench_pipeline(say, size))
     if figures is not None and as_json:
         typer.echo(line(figures))
 

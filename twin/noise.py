@@ -61,7 +61,7 @@ def normals(
 ) -> FloatArray:
     """What `normal` gives of each stream, (streams, n), for keys (n,): many streams in one go."""
     uniforms = _uniform(keys ^ _stream_keys(seed, streams)[:, np.newaxis], counter)
-    return np.asarray(ndtri(uniforms), dtype=np.float64)
+    return np.asarray(ndtri(uniforms, out=uniforms), dtype=np.float64)
 
 
 def exponential(seed: int, stream: str, keys: KeyArray, counter: int | IntArray) -> FloatArray:
@@ -83,7 +83,11 @@ def _stream_keys(seed: int, streams: tuple[str, ...]) -> KeyArray:
 
 def _uniform(keys: KeyArray, counter: int | IntArray) -> FloatArray:
     bits = _mixed(_mixed(keys) ^ _mixed(_counter(counter)))
-    return ((bits >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+    bits >>= np.uint64(12)
+    numbers = bits.astype(np.float64)
+    numbers += 0.5
+    numbers *= 2.0**-52
+    return numbers
 
 
 def _counter(counter: int | IntArray) -> KeyArray:
@@ -96,6 +100,10 @@ def _counter(counter: int | IntArray) -> KeyArray:
 
 
 def _mixed(words: KeyArray) -> KeyArray:
-    words = (words ^ (words >> np.uint64(30))) * _MIX_1
-    words = (words ^ (words >> np.uint64(27))) * _MIX_2
-    return words ^ (words >> np.uint64(31))
+    mixed = np.array(words, dtype=np.uint64)  # of its own: the rest is done in place
+    mixed ^= mixed >> np.uint64(30)
+    mixed *= _MIX_1
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= _MIX_2
+    mixed ^= mixed >> np.uint64(31)
+    return mixed

@@ -144,9 +144,10 @@ def _add_noise(
         sigma = np.array([[channel.noise] for channel in group])
         low = [[-np.inf if channel.low is None else channel.low] for channel in group]
         high = [[np.inf if channel.high is None else channel.high] for channel in group]
-        exact = np.array([values[name] for name in names])
-        drawn = exact + sigma * normals(seen.seed, names, keys, seen.tick)
-        values.update(zip(names, np.clip(drawn, low, high), strict=True))
+        drawn = sigma * normals(seen.seed, names, keys, seen.tick)
+        for index, name in enumerate(names):
+            drawn[index] += values[name]
+        values.update(zip(names, np.clip(drawn, low, high, out=drawn), strict=True))
 
 
 def in_wire_order(

@@ -212,7 +212,7 @@ class Bench(Asked):
 
     def exception(self, name: str) -> str:
         """What its log says of the first one."""
-        return self.log(name).partition("Traceback")[2][-800:]
+        return self.log(name).partition("Traceback")[2][:3000]
 
     def end(self) -> None:
         for part in reversed(self.parts.values()):
