@@ -1,4 +1,4 @@
-"""The door to MQTT: the only module that knows aiomqtt.
+"""The door to MQTT: the only module that knows aiomqtt, but for what it lacks (mqtt_gaps.py).
 
 One connection does four things: publish at QoS 1 with a bounded window, receive with
 acknowledgement by the reader (after its work is durable, not before), announce the service
@@ -14,7 +14,6 @@ from contextlib import (
     asynccontextmanager,
     suppress,
 )
-from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any, Protocol
@@ -24,6 +23,7 @@ import orjson
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from services.mqtt_gaps import PublishAnswers, add_writers_to_open_sockets
 from services.pace import SYSTEM_CLOCK, Clock, full_jitter_s
 from services.rivals import Rivals
 from services.settings import Settings
@@ -91,38 +91,6 @@ class Connector(Protocol):
 
 class RefusedPublishError(aiomqtt.MqttError):
     """The broker did not take a message and said so (MQTT 5; 3.1.1 has no word for it)."""
-
-
-class PublishAnswers:
-    """Reason codes of PUBACKs, which aiomqtt does not pass on (read in its source, 2.5).
-
-    paho's publish is called inside aiomqtt's, in the task that publishes, so a context variable
-    tells that task which message was its own.
-    """
-
-    def __init__(self, client: aiomqtt.Client) -> None:
-        inner = client._client
-        self._mine: ContextVar[int] = ContextVar("message_id")
-        self._by_message: dict[int, int] = {}
-        original_publish, original_answer = inner.publish, inner.on_publish
-        assert original_answer is not None
-
-        def publish(*arguments: Any, **named: Any) -> Any:
-            info = original_publish(*arguments, **named)
-            self._mine.set(info.mid)
-            return info
-
-        def on_publish(client: Any, data: Any, message: int, reason: Any, more: Any) -> None:
-            if reason.value:
-                self._by_message[message] = reason.value
-            original_answer(client, data, message, reason, more)  # type: ignore[call-arg]
-
-        inner.publish = publish  # type: ignore[method-assign]
-        inner.on_publish = on_publish
-
-    def of_this_task(self) -> int:
-        """Reason of the last message that this task published; 0 is success."""
-        return self._by_message.pop(self._mine.get(), 0)
 
 
 class BrokerConnection:
@@ -217,6 +185,7 @@ async def connect(
     client.pending_calls_threshold = 10 * PUBLISH_WINDOW
     # Set before connecting: set later, the first queued messages are acknowledged unseen.
     client._client.manual_ack_set(True)
+    add_writers_to_open_sockets(client)
     await client.__aenter__()
     try:
         connection = BrokerConnection(client)
