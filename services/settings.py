@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     )
     mqtt_protocol: Literal["3.1.1", "5"] = Field("3.1.1", description="version of MQTT to speak")
     send_window_mb: float = Field(
-        32.0,
+        28.0,
         gt=0.0,
         description="that a simulator may send ahead of what is stored; the ingester's room for it",
     )

@@ -24,7 +24,9 @@ from twin.state import FleetState
 SCENARIO = Path(__file__).with_name("small_fleet.yaml")
 _TICKS: dict[tuple[str, int, str], tuple[Any, ...]] = {}
 _DIGESTS: dict[int, str] = {}
-_REPORTS: dict[tuple[str, int, str], list[tuple[Any, ...]]] = {}
+Told = tuple[tuple[Any, ...], dict[str, Any]]
+"""Arguments of a call."""
+_REPORTS: dict[tuple[str, int, str], list[Told]] = {}
 _MINUTES: dict[tuple[str, int, str], tuple[dict[str, Any], dict[str, Any]]] = {}
 
 
@@ -61,21 +63,21 @@ class RememberingSimulator(Simulator):
     def _report(self) -> None:
         key = (self.plan.run_id, self.tick, _digest(self.state))
         if key in _REPORTS:
-            for one in _REPORTS[key]:
-                super()._put(*one)
+            for told, named in _REPORTS[key]:
+                super()._put(*told, **named)
             self.minutes.restore(_MINUTES[key][0])
             self.rollups.minutes.restore(_MINUTES[key][1])
             self._note_changed_states()
             self.changed.set()
             return
-        self._told: list[tuple[Any, ...]] = []
+        self._told: list[Told] = []
         super()._report()
         _REPORTS[key] = self._told
         _MINUTES[key] = self.minutes.saved(), self.rollups.minutes.saved()
 
-    def _put(self, *told: Any) -> None:
-        self._told.append(told)
-        super()._put(*told)
+    def _put(self, *told: Any, **named: Any) -> None:
+        self._told.append((told, named))
+        super()._put(*told, **named)
 
 
 Row = tuple[bytes, bytes]
