@@ -1,7 +1,7 @@
 """Roll-ups of a run: made here from all satellites, or one part of them for the first process."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,10 +21,12 @@ from twin.rollups import (
     rollup_columns,
 )
 from twin.sensors import Snapshot
-from twin.state import BoolArray, FloatArray
+from twin.state import BoolArray, FloatArray, IntArray
 
 LOG = logging.getLogger(__name__)
 ROLLUP_EVERY_S = 10.0
+Taken = Sequence[tuple[IntArray, Columns]]
+"""Rows of the fleet, and `channel_columns` of them."""
 
 
 class FleetRollups:
@@ -74,12 +76,15 @@ class FleetRollups:
         """Simulated time of a roll-up."""
         return self._epoch_ns + round(seq * self.ticks * self._plan.scenario.step_s * 1e9)
 
-    def make(self, seen: Snapshot, seq: int) -> bytes | RollupPart:
-        """The body of a roll-up; where there are other processes, this one's part of it."""
+    def make(self, seen: Snapshot, seq: int, taken: Taken = ()) -> bytes | RollupPart:
+        """The body of a roll-up; where there are other processes, this one's part of it.
+
+        taken: what this tick's reports have read already.
+        """
         index, count = self._plan.part
         if count == 1:
-            return self.encoded(rollup_columns(seen, np.arange(seen.fleet.count)), seq)
-        columns = rollup_columns(seen, np.flatnonzero(self._own))
+            return self.encoded(rollup_columns(seen, np.arange(seen.fleet.count), taken), seq)
+        columns = rollup_columns(seen, np.flatnonzero(self._own), taken)
         return RollupPart(self._plan.run_id, seq, index, columns)
 
     def encoded(self, columns: Columns, seq: int) -> bytes:

@@ -29,6 +29,7 @@ from services.scenario_watch import ScenarioWatch
 from services.service_metrics import watch_simulator
 from services.settings import Settings
 from services.simulator import OUTBOX_BYTES, Simulator
+from services.simulator_hearing import hear
 from services.telemetry import observed, ops_store
 from services.watermark import Outbox, Owed
 from services.world import REAL_WORLD, World
@@ -195,7 +196,7 @@ async def _hear(simulator: Simulator, connection: Connection) -> None:
         wanted.append(simulator.topics.part())
     await connection.subscribe(*wanted)
     async for message in connection.messages():
-        event = simulator.on_message(message)
+        event = hear(simulator, message)
         if event is not None:
             await connection.publish(simulator.topics.event(), event)
 

@@ -6,7 +6,7 @@ simulation waits: time falls behind, nothing is dropped. The way over MQTT is `s
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -14,18 +14,16 @@ import numpy as np
 
 from services.command_log import CommandLog
 from services.fleet_changes import change_fleet
-from services.fleet_rollups import FleetRollups
+from services.fleet_rollups import FleetRollups, Taken
 from services.last_known import LastKnown
-from services.mqtt import Message
 from services.orders import Orders
 from services.outgoing import Outgoing
 from services.pace import SYSTEM_CLOCK, Clock, Pace
 from services.plan import Counts, Plan, share_of
 from services.rollup_parts import RollupPart
 from services.scenario_copies import ScenarioCopies
-from services.simulator_hearing import hear_mark, hear_part
 from services.simulator_state import state_of, status_of, take_up
-from services.topics import Topics, parse
+from services.topics import Topics
 from services.watermark import Outbox
 from twin.channel_limits import Overrides
 from twin.checkpoint import Checkpoint
@@ -34,7 +32,9 @@ from twin.frames import ROLLUP_SHARD
 from twin.minutes import MinuteRows, SatelliteMinutes
 from twin.playback import Recorders
 from twin.reports import Shard, encode_reports, encoder_for, reporting
+from twin.rollups import Columns, channel_columns
 from twin.sensors import Snapshot, snapshot
+from twin.state import FloatArray, IntArray
 from twin.step import initial_state, step
 from twin.surroundings import surroundings
 from twin.upsets import accelerator_rows
@@ -192,13 +192,21 @@ class Simulator:
         )
         due = [reporting(shard, seen) for shard in self.shards if shard.is_due(self.tick)]
         due = [shard for shard in due if shard.rows.size]
+        rolls_up = self.tick % self.rollup_ticks == 0
+        taken: list[tuple[IntArray, Columns]] = []
+
+        def note(rows: IntArray, readings: Mapping[str, FloatArray]) -> None:
+            self.minutes.note(rows, readings)
+            if rolls_up:
+                taken.append((rows, channel_columns(rows, seen, readings, live=True)))
+
         self.minutes.begin(self.time_ns)
         finished = [self.minutes.finished(shard, self.encode_rows) for shard in due]
-        bodies = encode_reports(due, seen, self.time_ns, self.encode_rows, self.minutes.note)
+        bodies = encode_reports(due, seen, self.time_ns, self.encode_rows, note)
         for shard, body, minutes in zip(due, bodies, finished, strict=True):
             self._send_report(shard, body, minutes)
-        if self.tick % self.rollup_ticks == 0:
-            self._roll_up(seen, self.tick // self.rollup_ticks)
+        if rolls_up:
+            self._roll_up(seen, self.tick // self.rollup_ticks, taken)
         self._note_changed_states()
         self.changed.set()
         self.to_send.set()
@@ -208,9 +216,9 @@ class Simulator:
         """Ticks from one roll-up to the next."""
         return self.rollups.ticks
 
-    def _roll_up(self, seen: Snapshot, seq: int) -> None:
+    def _roll_up(self, seen: Snapshot, seq: int, taken: Taken) -> None:
         """The roll-up of the whole fleet, or what this process gives to it."""
-        made = self.rollups.make(seen, seq)
+        made = self.rollups.make(seen, seq, taken)
         if isinstance(made, bytes):
             self._put(ROLLUP_SHARD, seq, 0, made)
         elif made.index == 0:
@@ -267,24 +275,7 @@ class Simulator:
         changed = self.last_known.changed(self.fleet, self.state, self.own, self.time_ns)
         self.state_messages |= changed
 
-    def on_message(self, message: Message) -> bytes | None:
-        """A watermark or a command; the answer to a command is an event."""
-        message.acknowledge()
-        address = parse(message.topic)
-        if address is None:
-            return None
-        if address.lane == "wm":
-            hear_mark(self, address.leaf, message.payload)
-            return None
-        if address.lane == "part":
-            hear_part(self, message.payload)
-            return None
-        if message.retained:
-            return None  # a command is an act, not a state: an old one is not carried out again
-        answer = self._obey(address.leaf, message.payload)
-        return answer if self.orders.answers(address.leaf) else None
-
-    def _obey(self, target: str, payload: bytes) -> bytes:
+    def obey(self, target: str, payload: bytes) -> bytes:
         """Carry out a command on the physics and say what was done."""
         done, event = self.orders.obey(target, payload, self.tick, self.time_ns)
         if done:

@@ -1,10 +1,12 @@
-"""What a simulator hears from others: what is stored, and their parts of the roll-ups."""
+"""What a simulator hears: what is stored, parts of roll-ups from others, commands."""
 
 import logging
 from typing import TYPE_CHECKING
 
+from services.mqtt import Message
 from services.rollup_parts import PartError, read_part
 from services.stored_marks import read_mark
+from services.topics import parse
 from twin.frames import ROLLUP_SHARD
 from twin.rollups import column_shapes
 
@@ -14,7 +16,25 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 
-def hear_mark(simulator: "Simulator", shard: str, payload: bytes) -> None:
+def hear(simulator: "Simulator", message: Message) -> bytes | None:
+    """A watermark, a part of a roll-up or a command; the answer to a command is an event."""
+    message.acknowledge()
+    address = parse(message.topic)
+    if address is None:
+        return None
+    if address.lane == "wm":
+        _hear_mark(simulator, address.leaf, message.payload)
+        return None
+    if address.lane == "part":
+        hear_part(simulator, message.payload)
+        return None
+    if message.retained:
+        return None  # a command is an act, not a state: an old one is not carried out again
+    answer = simulator.obey(address.leaf, message.payload)
+    return answer if simulator.orders.answers(address.leaf) else None
+
+
+def _hear_mark(simulator: "Simulator", shard: str, payload: bytes) -> None:
     """A watermark of this run lets go of what is stored; anything else changes nothing."""
     mark = read_mark(payload)
     if mark is None or mark.run != simulator.plan.run_id:

@@ -40,7 +40,7 @@ def ran(one: Simulator, heard_at: int, until: int = TICKS) -> Simulator:
     while one.tick < until:
         if one.tick == heard_at:
             for order in (INJECT, *LATER):
-                event = orjson.loads(one._obey("all", orjson.dumps(order)))
+                event = orjson.loads(one.obey("all", orjson.dumps(order)))
                 kind = "command_done" if order is INJECT else "command_planned"
                 assert (event["kind"], event["id"]) == (kind, order["id"]), event
         one.turn()
@@ -92,7 +92,7 @@ def test_a_command_for_an_impossible_instant_or_fault_is_refused_at_once(
     order: dict[str, object], reason: str
 ) -> None:
     one = ran(started(), heard_at=TICKS + 1, until=3)
-    event = orjson.loads(one._obey("all", orjson.dumps(order | {"id": "x"})))
+    event = orjson.loads(one.obey("all", orjson.dumps(order | {"id": "x"})))
     assert event["kind"] == "command_refused"
     assert reason in event["reason"]
     assert not one.orders.to_obey

@@ -175,7 +175,7 @@ def test_what_lies_before_is_not_simulated_again_where_a_checkpoint_is_kept(
     path = checkpoint_path(tmp_path, simulator.plan)
     order = {"command": "limit_compute", "id": "a", "value": 0.5, "at_s": 30.0}
     simulator.follow(CommandLog(path.with_suffix(".commands"), simulator.plan.run_id))
-    simulator._obey("all", orjson.dumps(order))
+    simulator.obey("all", orjson.dumps(order))
     for tick in range(40):
         simulator.turn()
         if tick in {10, 20, 35}:

@@ -21,6 +21,7 @@ from services.mqtt import Message
 from services.rollup_parts import part_bytes, read_part
 from services.runs import OpenedScenario, plan_simulation
 from services.simulator import Simulator
+from services.simulator_hearing import hear
 from twin.errors import ConfigurationError
 from twin.frames import ROLLUP_SHARD, open_batch
 from twin.rollups import column_shapes
@@ -128,7 +129,7 @@ def test_rollups_of_parts_are_those_of_the_whole(broken_run: OpenedScenario, cou
     messages = [message for one in others for message in reversed(parts_of(one))]
     for message in [*messages, *messages]:  # out of order, and again
         assert message.topic.split("/")[3] == "part"
-        first.on_message(message)
+        hear(first, message)
     assert rollups(first) == expected
     assert first.owes[1] == 0
     assert first.checkpoint() is not None
@@ -146,7 +147,7 @@ def test_a_first_process_started_again_takes_up_the_rollups(broken_run: OpenedSc
 
     first, other = commanded(started(0), 21), commanded(started(1), 21)
     for message in parts_of(other):
-        first.on_message(message)
+        hear(first, message)
     again = started(0)
     stored = orjson.dumps({"run": again.plan.run_id, "seq": 1})
     again.on_message(Message(again.topics.watermark(ROLLUP_SHARD), stored, True, lambda: None))
