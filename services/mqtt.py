@@ -8,7 +8,7 @@ by a retained state with a last will, and come back after a loss with full-jitte
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import (
     AbstractAsyncContextManager,
     asynccontextmanager,
@@ -33,6 +33,7 @@ LOG = logging.getLogger(__name__)
 PUBLISH_WINDOW = 64
 KEEPALIVE_S = 20
 LEAVE_S = 1.0
+RESUBSCRIBE_S, RESUBSCRIBE_LIMIT_S = 0.2, 5.0  # waits between two askings; our choice
 SESSION_KEPT_S = 7 * 86_400  # as the broker's persistent_client_expiration
 NO_MATCHING_SUBSCRIBERS = 0x10  # reason codes of MQTT 5, section 2.4
 FIRST_FAILURE = 0x80
@@ -121,8 +122,25 @@ class BrokerConnection:
                 await self._client.publish(topic, payload, qos=1, retain=True)
 
     async def subscribe(self, *filters: str) -> None:
-        """Subscribe at QoS 1. Filters must not overlap: a broker delivers once for each."""
-        await self._client.subscribe([(name, 1) for name in filters])
+        """Subscribe at QoS 1. Filters must not overlap: a broker delivers once for each.
+
+        What is refused is asked for again until it is granted: NATS refuses while its cluster has
+        no leader, and who went on without would hear nothing for ever. Only what a broker says
+        of itself (`$SYS/`) may be missing: many tell it to nobody.
+        """
+        waits_s = full_jitter_s(RESUBSCRIBE_S, RESUBSCRIBE_LIMIT_S)
+        wanted, is_told = list(filters), False
+        while wanted:
+            answers: Iterable[Any] = await self._client.subscribe([(name, 1) for name in wanted])
+            codes = [getattr(answer, "value", answer) for answer in answers]
+            pairs = zip(wanted, codes, strict=True)
+            refused = [name for name, code in pairs if code >= FIRST_FAILURE]
+            wanted = [name for name in refused if not name.startswith("$SYS/")]
+            if wanted:
+                if not is_told:
+                    LOG.warning("the broker refuses subscriptions to %s; asking again", wanted)
+                is_told = True
+                await asyncio.sleep(next(waits_s))
 
     async def messages(self) -> AsyncIterator[Message]:
         """Messages as they come; whoever reads acknowledges."""

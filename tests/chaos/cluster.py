@@ -120,7 +120,8 @@ class Cluster:
         """The simulator ends when nothing is owed; then every row is compared."""
         code = self.parts["simulate"].wait(self.run_s + 240.0)
         if code != 0:
-            raise AssertionError(f"simulate ended with {code}\n{self.tail('simulate')}")
+            said = "\n".join(f"--- {name}\n{self.tail(name)}" for name in self.parts)
+            raise AssertionError(f"simulate ended with {code}\n{said}")
         return judge(self.store, str(SCENARIO), self.run_s)
 
     def frames_stored(self) -> dict[str, int]:

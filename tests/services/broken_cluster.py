@@ -68,7 +68,7 @@ def commanded(one: Simulator, ticks: int) -> Simulator:
     for _ in range(ticks):
         for tick, target, body in ORDERS:
             if tick == one.tick:
-                event = orjson.loads(one._obey(names.get(target, target), orjson.dumps(body)))
+                event = orjson.loads(one.obey(names.get(target, target), orjson.dumps(body)))
                 assert event["kind"] == "command_done", event
         run_ticks(one, 1)
     return one

@@ -26,7 +26,7 @@ def simulator() -> Simulator:
 
 
 def answer(simulator: Simulator, target: str, **command: object) -> dict[str, object]:
-    body = simulator._obey(target, orjson.dumps({"id": "x1", **command}))
+    body = simulator.obey(target, orjson.dumps({"id": "x1", **command}))
     found: dict[str, object] = orjson.loads(body)
     return found
 

@@ -157,8 +157,8 @@ def test_commands_and_faults_go_on_with_those_that_stay(path: Path) -> None:
 
     def told(one: Simulator) -> Simulator:
         ran(one, 6)
-        one._obey("ring_2", b'{"id": "a", "command": "limit_compute", "value": 0.3}')
-        one._obey("ring_3", b'{"id": "b", "command": "inject", "fault": "A2"}')
+        one.obey("ring_2", b'{"id": "a", "command": "limit_compute", "value": 0.3}')
+        one.obey("ring_3", b'{"id": "b", "command": "inject", "fault": "A2"}')
         return one
 
     undisturbed = ran(told(started(path)[0]), 60)

@@ -58,9 +58,9 @@ def flown(opened: OpenedScenario, state: Path) -> set[bytes]:
     for tick in range(TICKS):
         for part, one in enumerate(simulators):
             if tick == 20 + part:
-                one._obey("all", LIMIT)
+                one.obey("all", LIMIT)
             if tick == 50 + 2 * part:
-                one._obey("slow_1", BREAK)
+                one.obey("slow_1", BREAK)
             one.turn()
         for one in simulators[1:]:
             for owed in one.outbox.take():

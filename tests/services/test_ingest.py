@@ -138,7 +138,7 @@ async def test_only_the_bad_row_of_a_batch_becomes_a_dead_letter(
         (batch(HEADER, BODY), "fleet/v1/f/tlm/s0001", "on another topic"),
         (batch(HEADER, BODY.replace(b"fleet=f", b"fleet=g", 1)), TOPIC, "another fleet"),
         (batch(HEADER, b"sat_state a=1.0 10\n"), TOPIC, "another fleet"),
-        (batch(HEADER, BODY)[:-3], TOPIC, "lines where"),
+        (batch(HEADER, BODY)[:-3], TOPIC, "no end of a row"),
     ],
 )
 async def test_what_cannot_be_used_is_a_dead_letter_and_acknowledged(

@@ -139,7 +139,7 @@ def test_limits_are_in_force_from_the_next_tick_on_and_kept_with_the_run(
 def test_limits_do_not_come_over_the_broker(opened: OpenedScenario) -> None:
     one = started(opened)
     body = b'{"id": "x", "command": "set_limits", "limits": {}}'
-    assert b"command_refused" in one._obey("all", body)
+    assert b"command_refused" in one.obey("all", body)
 
 
 def test_limits_are_changed_where_named_and_nowhere_else() -> None:

@@ -16,6 +16,7 @@ from services.rollup_journal import KEPT_COUNT, RollupJournal
 from services.runs import OpenedScenario, open_scenario, plan_simulation
 from services.settings import Settings, load_settings
 from services.simulator import Simulator
+from services.simulator_hearing import hear
 from services.store import InfluxStore
 from services.stored_rows import row_values
 from twin.channels import MINUTE_MEASUREMENTS, by_name
@@ -151,12 +152,12 @@ def heard(one: Simulator, other: Simulator) -> None:
     """Parts of the roll-ups that the other process still owes."""
     for owed in [o for o in other.outbox if o.shard == ROLLUP_SHARD]:
         topic = other.outgoing.topic(owed)
-        one.on_message(Message(topic, owed.payload, False, lambda: None))
+        hear(one, Message(topic, owed.payload, False, lambda: None))
 
 
 def marked(one: Simulator, seq: int) -> None:
     payload = orjson.dumps({"run": one.plan.run_id, "seq": seq})
-    one.on_message(Message(one.topics.watermark(ROLLUP_SHARD), payload, True, lambda: None))
+    hear(one, Message(one.topics.watermark(ROLLUP_SHARD), payload, True, lambda: None))
 
 
 def test_two_processes_make_the_minutes_of_one(opened: OpenedScenario) -> None:

@@ -1,4 +1,4 @@
-"""What we add to aiomqtt: a writer for a socket that is open, and none for one that is closed."""
+"""What we add to aiomqtt: no writer for a closed socket, and no service that hears nothing."""
 
 import asyncio
 import socket
@@ -6,7 +6,10 @@ from typing import Any
 
 import aiomqtt
 import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
 
+from services import mqtt
 from services.mqtt_gaps import add_writers_to_open_sockets
 
 
@@ -64,3 +67,25 @@ async def test_an_open_socket_is_written_to_and_a_failure_ends_the_connection(
     if fails:
         with pytest.raises(BrokenPipeError):
             client._disconnected.result()
+
+
+async def test_a_refused_subscription_is_asked_for_again_until_it_is_granted(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    client, asked = aiomqtt.Client("127.0.0.1"), []
+    answers = [[1, 128, ReasonCode(PacketTypes.SUBACK, identifier=128), 128], [1, 135], [1]]
+
+    async def subscribe(wanted: list[tuple[str, int]]) -> list[Any]:
+        asked.append(wanted)
+        return answers.pop(0)
+
+    monkeypatch.setattr(client, "subscribe", subscribe)
+    monkeypatch.setattr(mqtt, "RESUBSCRIBE_S", 0.0)
+    monkeypatch.setattr(mqtt, "RESUBSCRIBE_LIMIT_S", 0.0)
+    await mqtt.BrokerConnection(client).subscribe("a", "b", "$share/g/c", "$SYS/broker/dropped")
+    assert [[name for name, _ in wanted] for wanted in asked] == [
+        ["a", "b", "$share/g/c", "$SYS/broker/dropped"],
+        ["b", "$share/g/c"],  # what a broker says of itself may be missing
+        ["$share/g/c"],
+    ]
+    assert caplog.text.count("refuses subscriptions") == 1

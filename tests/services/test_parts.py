@@ -137,7 +137,7 @@ def test_rollups_of_parts_are_those_of_the_whole(broken_run: OpenedScenario, cou
     assert first.epoch_ns + 10_000_000_000 in times
     mark = orjson.dumps({"run": whole.plan.run_id, "seq": 1})
     heard = Message(first.topics.watermark(ROLLUP_SHARD), mark, True, lambda: None)
-    others[0].on_message(heard)
+    hear(others[0], heard)
     assert [orjson.loads(m.payload.partition(b"\n")[0])["seq"] for m in parts_of(others[0])] == [2]
 
 
@@ -150,10 +150,10 @@ def test_a_first_process_started_again_takes_up_the_rollups(broken_run: OpenedSc
         hear(first, message)
     again = started(0)
     stored = orjson.dumps({"run": again.plan.run_id, "seq": 1})
-    again.on_message(Message(again.topics.watermark(ROLLUP_SHARD), stored, True, lambda: None))
+    hear(again, Message(again.topics.watermark(ROLLUP_SHARD), stored, True, lambda: None))
     commanded(again, 21)
     for message in parts_of(other):
-        again.on_message(message)
+        hear(again, message)
     assert rollups(again) == {seq: body for seq, body in rollups(first).items() if seq > 1}
 
 
@@ -194,14 +194,14 @@ def test_what_is_no_part_is_counted_and_left_alone(broken_run: OpenedScenario) -
         message.payload.replace(*one, 1) for one in ((b"run", b"ruin"), (b'"seq":0', b'"seq":[]'))
     ]
     for count, payload in enumerate(wrong, 1):
-        assert first.on_message(replace(message, payload=payload)) is None
+        assert hear(first, replace(message, payload=payload)) is None
         assert first.counts.parts_refused == count
     elsewhere = part_bytes(replace(part, seq=10**9)), part_bytes(replace(part, run="another"))
     for payload in elsewhere:
-        first.on_message(replace(message, payload=payload))
+        hear(first, replace(message, payload=payload))
     assert first.status()["parts_refused"] == len(wrong)
     assert (first.owes[1], rollups(first)) == (1, {})
-    first.on_message(message)
+    hear(first, message)
     assert first.owes[1] == 0
     whole = Simulator(plan_simulation(broken_run, np.inf, None, None))
     run_ticks(whole, 1)

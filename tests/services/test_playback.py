@@ -13,6 +13,7 @@ from services.mqtt import Message
 from services.plan import Plan
 from services.scenario_files import read_text
 from services.simulator import Simulator
+from services.simulator_hearing import hear
 from twin.frames import open_batch
 from twin.playback import Recorders, Transmission
 from twin.reports import Shard, plan_shards
@@ -131,7 +132,7 @@ async def test_the_watermark_passes_empty_batches_and_nothing_stays_owed(
     for (_, run, shard), seq in ingester.changed_marks().items():
         mark = orjson.dumps({"run": run, "seq": seq})
         topic = simulator.topics.watermark(shard)
-        simulator.on_message(Message(topic, mark, False, acknowledge))
+        hear(simulator, Message(topic, mark, False, acknowledge))
     assert simulator.outbox.bytes_count == 0
     assert ingester.counts.frames_stored == simulator.counts.frames_published
     assert ingester.dead_letters.count == 0

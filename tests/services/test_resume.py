@@ -25,7 +25,7 @@ def broken_run(tmp_path_factory: pytest.TempPathFactory) -> OpenedScenario:
 def test_a_restart_goes_on_with_the_same_bytes(tmp_path: Path) -> None:
     first = simulator()
     command = {"command": "limit_compute", "id": "a", "value": 0.5}
-    first._obey("all", orjson.dumps(command))
+    first.obey("all", orjson.dumps(command))
     run_ticks(first, 7)
     path = checkpoint_path(tmp_path, first.plan)
     taken = first.checkpoint()
@@ -114,7 +114,7 @@ def test_an_onset_in_the_past_is_refused(broken_run: OpenedScenario) -> None:
     one = Simulator(plan_simulation(broken_run, np.inf, None, None))
     run_ticks(one, 3)
     order = {"command": "inject", "id": "x", "fault": "T1", "at_s": 2.0}
-    event = orjson.loads(one._obey("all", orjson.dumps(order)))
+    event = orjson.loads(one.obey("all", orjson.dumps(order)))
     assert event["kind"] == "command_refused"
     assert event["reason"] == "at_s: 2 is in the past; allowed 3 to 1e+10"
     assert one.checkpoint() is not None
@@ -129,7 +129,7 @@ def test_a_command_that_the_disk_does_not_take_is_refused(
     one.follow(CommandLog(tmp_path / "c.commands", "r"))
     one.orders.log = CommandLog(tmp_path / "file" / "c.commands", "r")
     body = orjson.dumps({"command": "limit_compute", "id": "x", "value": 0.5})
-    event = orjson.loads(one._obey("all", body))
+    event = orjson.loads(one.obey("all", body))
     assert event["kind"] == "command_refused"
     assert "cannot be kept" in event["reason"]
     assert one.orders.limit_frac.min() == 1.0
