@@ -95,6 +95,7 @@ def pipeline(
     from services.bench import as_json as line
     from services.huge_pages import huge_pages
     from services.pipeline_bench import Size, bench_pipeline, quick
+    from services.pipeline_peaks import PeakSize
     from services.process import run
 
     def say(text: str) -> None:
@@ -102,7 +103,7 @@ def pipeline(
 
     if not duration >= 10.0:
         raise typer.BadParameter("at least 10s", param_hint="--for")
-    size = quick(satellites) if briefly else Size(satellites, duration)
+    size = quick(satellites) if briefly else Size(satellites, duration, PeakSize(satellites))
     with huge_pages(large_pages, say):
         figures = run(bench_pipeline(say, size))
     if figures is not None and as_json:

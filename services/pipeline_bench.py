@@ -7,7 +7,6 @@ themselves, because they share its process.
 """
 
 import asyncio
-import statistics
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,9 +18,9 @@ from typing import Any, Final
 import numpy as np
 import psutil
 
-from services.bench_servers import DATABASE, Bench, module_command, running_bench, write_scenario
+from services.bench_servers import Bench, running_bench, write_scenario
 from services.children import twin_command
-from services.naive_design import MEASUREMENT
+from services.pipeline_peaks import PeakSize, peaks
 from services.scenario_files import load_and_build
 from services.stage_costs import stage_costs
 
@@ -33,8 +32,6 @@ PROBE_EVERY_S: Final = 0.025
 LATE_PROBE_EVERY_S: Final = 0.25  # after a second: a store that is behind is not asked so often
 DAY_WARM_UP_S: Final = 15.0
 DAY_WINDOW_S: Final = 30.0  # three ticks and their reports
-STILL_S: Final = 10.0  # without a new row: the naive design has lost the rest
-LONGEST_S: Final = 60.0
 OWN = ("simulate", "encode", "publish", "ingest")
 Json = dict[str, Any]
 Say = Callable[[str], None]
@@ -46,16 +43,15 @@ class Size:
 
     satellites: int
     for_s: float  # of the run at 1 Hz
-    peak_ticks: int = 24  # the first one makes the series, which costs more than rows
-    naive_ticks: int = 2
-    repeats: int = 2
+    peak: PeakSize
     lead_s: float = 6.0  # for the simulator's start
     has_day: bool = True
 
 
 def quick(satellites: int) -> Size:
     """Everything but the day once and briefly: whether it runs, not how fast."""
-    return Size(min(satellites, 100), 3.0, 4, 1, 1, 2.0, has_day=False)
+    few = min(satellites, 100)
+    return Size(few, 3.0, PeakSize(few, 4, 1, 1), 2.0, has_day=False)
 
 
 @dataclass(frozen=True)
@@ -89,7 +85,7 @@ async def bench_pipeline(say: Say, size: Size) -> Json:
         say(f"tick to queryable: p50 {p50_s:.3f} s, p99 {p99_s:.3f} s")
         say("processor time per satellite sample [us]: " + _table(cpu))
         say(f"our own share {own_us:.1f} us, the store {cpu['store']:.1f} us")
-        ours, naive = await _peaks(bench, say, size)
+        ours, naive = await peaks(bench, say, size.peak)
     day_pct = await _day_pct(say) if size.has_day else None
     say(load_line())
     return {
@@ -212,83 +208,6 @@ async def _probe(bench: Bench, scenario: Path, begun_s: float, for_s: float) -> 
                         await asyncio.sleep(LATE_PROBE_EVERY_S if late else PROBE_EVERY_S)
         found += [time.time() - due_s] * len(missing)  # given up: at least so long
     return found
-
-
-async def _peaks(bench: Bench, say: Say, size: Size) -> tuple[float, float]:
-    """Samples per second as fast as possible, ours and the naive design's, in turns."""
-    ours: list[float] = []
-    naive: list[float] = []
-    for number in range(size.repeats):
-        ours.append(await _peak(bench, number, size))
-        naive.append(await _naive_peak(bench, number, size))
-        say(f"as fast as possible: {ours[-1]:,.0f} samples/s, the naive design {naive[-1]:,.0f}")
-    return statistics.median(ours), statistics.median(naive)
-
-
-async def _peak(bench: Bench, number: int, size: Size) -> float:
-    """From the first row that is stored to the last."""
-    fleet = f"peak{number}"
-    scenario = write_scenario(bench.home, fleet, size.satellites, seed=number)
-    simulate = bench.add(
-        fleet,
-        twin_command(
-            *("simulate", str(scenario), "--rate", "max", "--for", f"{size.peak_ticks}s"),
-            *("--drain", "60"),
-        ),
-    )
-    before = await bench.frames_stored()
-    await simulate.start()
-    assert simulate.process is not None
-    rate = await _rate_of(bench.frames_stored, before, size.satellites * size.peak_ticks)
-    await simulate.process.wait()
-    return rate
-
-
-async def _naive_peak(bench: Bench, number: int, size: Size) -> float:
-    fleet = f"naive{number}"
-    scenario = write_scenario(bench.home, fleet, size.satellites, seed=number)
-    module = "services.naive_design"
-    ports = str(bench.broker_port), str(bench.store_port)
-    listener = bench.add(f"{fleet}-in", module_command(module, "ingest", *ports, DATABASE))
-    await listener.start()
-    async with asyncio.timeout(60.0):
-        while b"ready" not in listener.log_path.read_bytes():  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
-    arguments = ("publish", ports[0], str(scenario), str(size.naive_ticks))
-    sender = bench.add(f"{fleet}-out", module_command(module, *arguments))
-
-    async def stored() -> int:
-        return await bench.rows_count(fleet, MEASUREMENT)
-
-    await sender.start()
-    rate = await _rate_of(stored, 0, size.satellites * size.naive_ticks, may_lose=True)
-    await sender.stop(5.0)
-    await listener.stop(5.0)
-    return rate
-
-
-async def _rate_of(
-    count: Callable[[], Any], before: int, wanted: int, *, may_lose: bool = False
-) -> float:
-    """Rows per second between the first that is seen stored and the last one.
-
-    may_lose: rows that never come are the design's own; it is measured by those that came.
-    """
-    first, first_s = last, last_s = before, time.monotonic()
-    begun_s = first_s
-    while last - before < wanted:
-        now, now_s = await count(), time.monotonic()
-        if now > last:
-            last, last_s = now, now_s
-        # The clock starts at the last look that saw nothing, or the first rows if more are to come.
-        if first == before and now - before < wanted:
-            first, first_s = now, now_s
-        if may_lose and first < last and now_s - last_s > STILL_S:
-            break
-        if now_s - begun_s > LONGEST_S + wanted / 500.0:
-            raise TimeoutError(f"{now - before} of {wanted} rows stored")
-        await asyncio.sleep(0.1)
-    return float((last - first) / max(last_s - first_s, 1e-3))
 
 
 async def _day_pct(say: Say) -> float:

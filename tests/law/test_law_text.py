@@ -1,6 +1,7 @@
 """The compiled encoder prints the bytes of the numpy one, whatever the numbers are."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -41,3 +42,11 @@ def test_law_one_number_of_each_size_is_printed_as_orjson_does():
     wanted = encode_rows(heads, layout, floats, none, 1)
     assert encode_rows_compiled(heads, layout, floats, none, 1) == wanted
     assert b"a=1e-12 1\n" in wanted and b"a=100000000000000.0 1\n" in wanted
+
+
+@pytest.mark.parametrize("decimals", [-1, 19, 20, 25])
+def test_resolutions_beyond_those_of_the_dictionary_are_printed_too(decimals):
+    layout = FieldLayout(("a", "b"), ("c",), np.array([2, decimals]))
+    floats, states = np.array([[1.25, 1.5], [0.0, -3e-17]]), np.array([[1], [-2]])
+    wanted = encode_rows([b"m", b"n"], layout, floats, states, 1)
+    assert encode_rows_compiled([b"m", b"n"], layout, floats, states, 1) == wanted

@@ -8,7 +8,8 @@ import pytest
 
 from services import influx_config
 from services.bench_servers import write_scenario
-from services.pipeline_bench import _parts, _rate_of
+from services.pipeline_bench import _parts
+from services.pipeline_peaks import rate_of
 from services.pipeline_soak import Series
 from services.scenario_files import load_and_build
 from services.stage_costs import stage_costs
@@ -64,7 +65,7 @@ async def test_unit_a_rate_is_from_the_first_row_to_the_last():
     async def count():
         return next(seen)
 
-    rate = await _rate_of(count, 0, 300)
+    rate = await rate_of(count, 0, 300)
     assert rate == pytest.approx(200 / 0.1, rel=0.9)
 
 

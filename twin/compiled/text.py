@@ -47,6 +47,8 @@ def encode_rows_compiled(
     """`twin.frames.encode_rows`, the same bytes."""
     if not heads:
         return b""
+    if ((layout.decimals < 0) | (layout.decimals >= _POWERS.size)).any():
+        return encode_rows(heads, layout, floats, integers, t_ns)
     text = b"".join(heads)
     ends = np.cumsum([len(head) for head in heads], dtype=np.uint64)
     labels, sizes = _labels((*layout.floats, *layout.integers))
