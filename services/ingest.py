@@ -36,6 +36,7 @@ LOG = logging.getLogger(__name__)
 WRITERS_COUNT = 3
 WATERMARK_EVERY_S = 0.5
 HEARD = frozenset({"stored", "wm"})  # lanes of a group of ingesters
+STORE_LIMIT_S = 2.0  # between two looks whether the store is up; our choice
 STOP_DRAIN_S = 3.0  # after SIGTERM there is no more time than this
 
 
@@ -153,7 +154,7 @@ async def _work(
 
 async def _prepare(store: Store, clock: Clock) -> None:
     """Start-order free: wait for the store as long as it takes."""
-    waits_s, told = full_jitter_s(0.1, 5.0, clock), False
+    waits_s, told = full_jitter_s(0.1, STORE_LIMIT_S, clock), False
     while True:
         try:
             await store.prepare()
