@@ -37,7 +37,6 @@ from twin.errors import TwinError
 
 LOG = logging.getLogger(__name__)
 PATIENCE_S = 6.0
-FIRST_PATIENCE_S = 2.0  # until the first answer: a broker throws away what nobody subscribes to yet
 SENDERS_COUNT = 16
 STOP_DRAIN_S = 1.5  # after SIGTERM there is no more time than this
 
@@ -217,8 +216,7 @@ async def _send(simulator: Simulator, connection: Connection) -> None:
     async with asyncio.TaskGroup() as tasks:
         while True:
             simulator.to_send.clear()
-            patience_s = PATIENCE_S if simulator.outbox.is_answered else FIRST_PATIENCE_S
-            for owed in list(simulator.outbox.due(loop.time(), patience_s)):
+            for owed in list(simulator.outbox.due(loop.time(), PATIENCE_S)):
                 await slots.acquire()
                 if not simulator.outbox.owes(owed):
                     slots.release()

@@ -81,11 +81,6 @@ class Outbox:
         """True when nothing more may be added: the simulator waits."""
         return self.bytes_count >= self.limit_bytes
 
-    @property
-    def is_answered(self) -> bool:
-        """True once anything was confirmed: somebody stores what is sent."""
-        return self._confirmed_count > 0
-
     def base(self, shard: str, next_seq: int) -> int:
         """Lowest sequence number of this shard that is still owed."""
         lane = self._lanes.get(shard)
