@@ -1,7 +1,7 @@
 """Roll-ups of a run: made here from all satellites, or one part of them for the first process."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,17 +16,16 @@ from twin.rollup_minutes import RollupMinutes
 from twin.rollups import (
     Columns,
     Tables,
+    Taken,
     encode_rollup_columns,
     plane_groups,
     rollup_columns,
 )
 from twin.sensors import Snapshot
-from twin.state import BoolArray, FloatArray, IntArray
+from twin.state import BoolArray, FloatArray
 
 LOG = logging.getLogger(__name__)
 ROLLUP_EVERY_S = 10.0
-Taken = Sequence[tuple[IntArray, Columns]]
-"""Rows of the fleet, and `channel_columns` of them."""
 
 
 class FleetRollups:

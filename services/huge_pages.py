@@ -1,8 +1,8 @@
 """Transparent huge pages, a switch of Linux: pages of 2 MiB for large heaps, without being asked.
 
 A store's cache is millions of small objects all over gigabytes. With pages of 4 KiB each look at
-one costs a walk through the page tables; with large ones InfluxDB takes a sixth to a quarter less
-processor time (docs/pipeline.md). Go's runtime does not ask for them, so under `madvise`, which
+one costs a walk through the page tables; with large ones InfluxDB takes 6 to 27 % less processor
+time (docs/pipeline.md). Go's runtime does not ask for them, so under `madvise`, which
 most distributions set, it goes without: `always` is for the machine of a store.
 """
 
@@ -27,7 +27,8 @@ def chosen(switch: Path = SWITCH) -> str | None:
 def huge_pages(wanted: bool, say: Callable[[str], None], switch: Path = SWITCH) -> Iterator[None]:
     """Says which choice is in force; for the length of the context `always`, where that is wanted.
 
-    Only root may change it, for the whole machine; then it is put back whatever happens.
+    Only root may change it, for the whole machine. It is put back at the end, also after an error
+    or a first signal; a process that is killed leaves it at `always`.
     """
     before = chosen(switch)
     if before is None or before == ALWAYS or not wanted:

@@ -21,8 +21,8 @@ from services.topics import SIMULATOR_SHARD, Address, parse
 from twin.frames import ROLLUP_SHARD, FrameError, FrameHeader, open_batch
 
 HEAD = re.compile(rb"[a-z_0-9]+((?:,[a-z_0-9]+=[A-Za-z0-9_.:-]+)+)")
-STAMP = re.compile(rb"-?[0-9]{1,19}")
-LONGEST_STAMP = 20
+LONGEST_STAMP = 20  # characters of a signed 64-bit number
+STAMP = re.compile(rb"-?[0-9]{1,%d}" % (LONGEST_STAMP - 1))
 SPACE, EQUALS = 32, 61
 ROW_MARKS = np.array([SPACE, SPACE, 10], dtype=np.uint8)  # what a row has that does not print
 HEADS_PER_SHARD_LIMIT = 16_384

@@ -14,7 +14,7 @@ import numpy as np
 
 from services.command_log import CommandLog
 from services.fleet_changes import change_fleet
-from services.fleet_rollups import FleetRollups, Taken
+from services.fleet_rollups import FleetRollups
 from services.last_known import LastKnown
 from services.orders import Orders
 from services.outgoing import Outgoing
@@ -32,7 +32,7 @@ from twin.frames import ROLLUP_SHARD
 from twin.minutes import MinuteRows, SatelliteMinutes
 from twin.playback import Recorders
 from twin.reports import Shard, encode_reports, encoder_for, reporting
-from twin.rollups import Columns, channel_columns
+from twin.rollups import Columns, Taken, channel_columns
 from twin.sensors import Snapshot, snapshot
 from twin.state import FloatArray, IntArray
 from twin.step import initial_state, step

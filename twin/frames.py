@@ -9,7 +9,6 @@ whether it arrived whole (crc32). Every other line is one row of one measurement
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import compress
 
 import numpy as np
@@ -139,13 +138,6 @@ class FieldLayout:
             integers=tuple(c.field_name(vendor) for c in channels if c.is_integer),
             decimals=np.array([channel.decimals for channel in floats], dtype=np.int64),
         )
-
-    @cached_property
-    def labels(self) -> tuple[NDArray[np.uint8], IntArray]:
-        """`name=` of every field one after another, and where each ends."""
-        texts = [f"{name}=".encode() for name in (*self.floats, *self.integers)]
-        ends = np.cumsum([len(text) for text in texts], dtype=np.int64)
-        return np.frombuffer(b"".join(texts), dtype=np.uint8), ends
 
     def template(self, present: NDArray[np.bool_]) -> bytes:
         """`name=%b,...` of the floats that are present; integers always, with the suffix `i`."""

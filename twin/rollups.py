@@ -50,6 +50,9 @@ def channel_columns(
 Columns = dict[str, FloatArray]
 """What roll-ups are made of: one row per satellite, (n,) or (n, k) by name."""
 
+Taken = Sequence[tuple[IntArray, Columns]]
+"""Rows of the fleet, and `channel_columns` of them, live, from this tick's reports."""
+
 
 def encode_rollups(seen: Snapshot, time_ns: int, ledger: Ledger | None = None) -> bytes:
     """Line protocol of one fleet_state row, of one for each plane, tenant and bin of fleet_hist.
@@ -67,13 +70,10 @@ class Tables(NamedTuple):
     planes: FloatArray  # (planes, fields) in the order of their names
 
 
-def rollup_columns(
-    seen: Snapshot, rows: IntArray, taken: Sequence[tuple[IntArray, Columns]] = ()
-) -> Columns:
+def rollup_columns(seen: Snapshot, rows: IntArray, taken: Taken = ()) -> Columns:
     """What these satellites give to the roll-ups, (r, ...); a row depends on no other row.
 
-    taken: rows and `channel_columns` of them, live, from this tick's reports. Where they are just
-    these satellites, nothing is read again.
+    taken: where they are of just these satellites, nothing is read again.
     """
     known = [one for one, _ in taken]
     if known and np.array_equal(np.concatenate(known), rows):
